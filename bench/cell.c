@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "cell.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "heap.h"
+#include "isolate.h"
+
+#define NANOSECONDS	  UINT64_C(1000000000)
+#define MILLISECOND	  UINT64_C(1000000)
+#define VERIFY_OPERATIONS 1024
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* Threads of this process besides the caller, kernel workers that belong to it included. */
+static int other_threads(void)
+{
+	DIR *directory = opendir("/proc/self/task");
+	int count = 0;
+
+	if (!directory)
+		return -1;
+	for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory))
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count - 1;
+}
+
+/*
+ * Drives until the time is over, this many operations are finished, or the file is at its end.
+ * The clock is read about once a millisecond, not once per operation.
+ */
+static int drive(struct driver *driver, double seconds, uint64_t most, uint64_t *operations)
+{
+	uint64_t begin = now();
+	uint64_t end = begin + (uint64_t)(seconds * NANOSECONDS);
+	uint64_t done = 0, check = 1;
+
+	while (done < most && !bench_driver_exhausted(driver)) {
+		int finished = bench_driver_turn(driver);
+		uint64_t time;
+
+		if (finished < 0)
+			return finished;
+		done += (uint64_t)finished;
+		if (done < check)
+			continue;
+		time = now();
+		if (time >= end)
+			break;
+		check = done + 1 + done * MILLISECOND / (time - begin + 1);
+	}
+	*operations = done;
+	return 0;
+}
+
+/*
+ * Threads are up and free lists filled before anything counts. Where the file's end ends the
+ * round, only a little of it is spent on that.
+ */
+static int warm_up(struct driver *driver, double seconds)
+{
+	uint64_t most = driver->limit / 16, ignored;
+	int error = bench_driver_start(driver);
+
+	return error ? error : drive(driver, seconds / 5, most, &ignored);
+}
+
+static int measure(struct driver *driver, double seconds, struct measurement *measurement)
+{
+	uint64_t allocations, begin;
+	double cpu;
+	int error = warm_up(driver, seconds);
+
+	if (error)
+		return error;
+	allocations = bench_heap_allocations();
+	cpu = cpu_seconds();
+	begin = now();
+	error = drive(driver, seconds, UINT64_MAX, &measurement->operations);
+	measurement->seconds = (double)(now() - begin) / NANOSECONDS;
+	measurement->cpu_seconds = cpu_seconds() - cpu;
+	measurement->allocations = bench_heap_allocations() - allocations;
+	if (!error)
+		error = bench_driver_drain(driver);
+	if (error)
+		return error;
+	if (!measurement->operations) {
+		snprintf(driver->message->text, sizeof(driver->message->text),
+			 "nothing finished in time");
+		return -ETIMEDOUT;
+	}
+	measurement->threads_idle = other_threads();
+	return 0;
+}
+
+/* Everything has been written, to a file that held none of it before: is it there now? */
+static int check_written(const struct driver *driver, const struct file *file)
+{
+	size_t length = driver->workload->length;
+	char *buffer = malloc(length);
+	uint64_t offset = 0;
+	bool good = buffer;
+
+	for (uint64_t n = 0; good && n < driver->next; n++) {
+		offset = bench_driver_offset(driver, n);
+		good = pread(file->fd, buffer, length, (off_t)offset) == (ssize_t)length &&
+		       bench_content_matches(buffer, length, offset);
+	}
+	free(buffer);
+	if (good)
+		return 0;
+	snprintf(driver->message->text, sizeof(driver->message->text),
+		 "the file does not hold what was written at offset %llu",
+		 (unsigned long long)offset);
+	return -EIO;
+}
+
+static int verify(struct driver *driver, const struct file *file)
+{
+	int error, count = 0;
+
+	driver->verify = true;
+	if (driver->limit > VERIFY_OPERATIONS)
+		driver->limit = VERIFY_OPERATIONS;
+	error = bench_driver_start(driver);
+	while (!error && count >= 0 && driver->in_flight)
+		count = bench_driver_turn(driver);
+	if (error || count < 0)
+		return error ? error : count;
+	if (driver->workload->kind == OPERATION_WRITE)
+		return check_written(driver, file);
+	return 0;
+}
+
+static int open_cell(const struct cell *cell, struct driver *driver, struct message *message)
+{
+	const struct workload *workload = cell->workload;
+	int error = 0;
+
+	if (cell->file)
+		error = bench_file_prepare(cell->file, workload->state, message);
+	if (!error)
+		error = bench_driver_open(driver, cell->engine, workload, cell->file, cell->round,
+					  message);
+	return error;
+}
+
+static void measure_child(const void *argument, void *outcome)
+{
+	const struct cell *cell = argument;
+	struct measurement *measurement = outcome;
+	struct driver driver;
+
+	measurement->error = open_cell(cell, &driver, &measurement->message);
+	if (!measurement->error)
+		measurement->error = measure(&driver, cell->seconds, measurement);
+	if (measurement->error)
+		return;
+	bench_driver_close(&driver);
+	measurement->threads_closed = other_threads();
+	/* What a round leaves dirty would be written back under the next one. */
+	if (cell->file && cell->workload->state == STATE_EMPTY)
+		measurement->error =
+			bench_file_prepare(cell->file, STATE_EMPTY, &measurement->message);
+}
+
+static void verify_child(const void *argument, void *outcome)
+{
+	const struct cell *cell = argument;
+	struct measurement *measurement = outcome;
+	struct driver driver;
+
+	measurement->error = open_cell(cell, &driver, &measurement->message);
+	if (!measurement->error)
+		measurement->error = verify(&driver, cell->file);
+}
+
+static void probe_child(const void *argument, void *outcome)
+{
+	const struct cell *cell = argument;
+	struct measurement *measurement = outcome;
+	const struct engine_setup setup = {.depth = 1};
+	void *state;
+
+	measurement->error = cell->engine->open(&state, &setup);
+	if (!measurement->error)
+		cell->engine->close(state);
+}
+
+/* A child that did not come back has left no message. */
+static void isolate(void (*function)(const void *argument, void *outcome), const struct cell *cell,
+		    struct measurement *measurement)
+{
+	unsigned limit = 30 + (unsigned)(cell->seconds * 4);
+	struct message *message = &measurement->message;
+	int status;
+
+	*measurement = (struct measurement){.error = 0};
+	status = bench_isolate(function, cell, measurement, sizeof(*measurement), limit);
+	if (status == SIGALRM) {
+		measurement->error = -ETIMEDOUT;
+		snprintf(message->text, sizeof(message->text), "hung: killed after %u s", limit);
+	} else if (status > 0) {
+		measurement->error = -EINTR;
+		snprintf(message->text, sizeof(message->text), "killed by signal %d (%s)", status,
+			 strsignal(status));
+	} else if (status < 0) {
+		measurement->error = status;
+	}
+	if (measurement->error && !message->text[0])
+		snprintf(message->text, sizeof(message->text), "%s", strerror(-measurement->error));
+}
+
+void bench_cell_probe(const struct cell *cell, struct measurement *measurement)
+{
+	isolate(probe_child, cell, measurement);
+}
+
+void bench_cell_verify(const struct cell *cell, struct measurement *measurement)
+{
+	isolate(verify_child, cell, measurement);
+}
+
+void bench_cell_measure(const struct cell *cell, struct measurement *measurement)
+{
+	isolate(measure_child, cell, measurement);
+}

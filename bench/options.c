@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <fnmatch.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats.h"
+
+static const char help[] =
+	"Usage: asyncring-bench [OPTION]...\n"
+	"\n"
+	"Runs the same I/O workloads over libasyncring and over the interfaces it can be compared\n"
+	"with, all in one run, in turn, several rounds, and prints tables of ratios: time and CPU\n"
+	"per operation, the best of the others being 1.00. Lower is better.\n"
+	"\n"
+	"  -e, --engine=GLOBS    only these engines, as in 'asyncring,lib*' (default: all)\n"
+	"  -w, --workload=GLOBS  only these workloads, as in 'nop-*,*-d1' (default: all)\n"
+	"  -r, --rounds=N        rounds of each cell, whose median counts (default: 7)\n"
+	"  -s, --seconds=S       seconds per cell and round (default: 0.5)\n"
+	"  -d, --dir=DIR         where to make the test files: on the file system to be measured,\n"
+	"                        with 2 GiB free (default: the current directory)\n"
+	"      --tmpfs=DIR       a directory on a tmpfs (default: /dev/shm)\n"
+	"  -j, --json=FILE       write every round, and the machine it ran on, to FILE as JSON\n"
+	"  -q, --quick           5 rounds of 0.1 s, a smaller file: for a first look, under 2 minutes\n"
+	"  -l, --list            list engines and workloads\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"Every engine's data is verified before it is timed; one that fails, or gives a short\n"
+	"result, loses that cell of the table. Exit status: 0 when all cells that apply have\n"
+	"figures, 1 when some have not, 2 for a wrong command line.\n";
+
+bool bench_options_choose(const char *globs, const char *name)
+{
+	char glob[64];
+
+	while (*globs) {
+		size_t length = strcspn(globs, ",");
+
+		if (length < sizeof(glob)) {
+			memcpy(glob, globs, length);
+			glob[length] = '\0';
+			if (fnmatch(glob, name, 0) == 0)
+				return true;
+		}
+		globs += length;
+		globs += *globs == ',';
+	}
+	return false;
+}
+
+static bool parse_rounds(struct options *options, const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	options->rounds = (unsigned)value;
+	if (*text && !*end && value >= 1 && value <= ROUNDS_MAX)
+		return true;
+	fprintf(stderr, "asyncring-bench: --rounds takes a number from 1 to %d, not '%s'\n",
+		ROUNDS_MAX, text);
+	return false;
+}
+
+static bool parse_seconds(struct options *options, const char *text)
+{
+	char *end;
+
+	options->seconds = strtod(text, &end);
+	if (*text && !*end && options->seconds >= 0.001 && options->seconds <= 60)
+		return true;
+	fprintf(stderr, "asyncring-bench: --seconds takes a number from 0.001 to 60, not '%s'\n",
+		text);
+	return false;
+}
+
+static void make_quick(struct options *options)
+{
+	options->rounds = 5;
+	options->seconds = 0.1;
+	options->large_size = UINT64_C(256) << 20;
+}
+
+enum options_outcome bench_options_parse(struct options *options, int argc, char **argv)
+{
+	enum { TMPFS = 256 };
+	static const struct option names[] = {
+		{"engine", required_argument, NULL, 'e'},
+		{"workload", required_argument, NULL, 'w'},
+		{"rounds", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 's'},
+		{"dir", required_argument, NULL, 'd'},
+		{"tmpfs", required_argument, NULL, TMPFS},
+		{"json", required_argument, NULL, 'j'},
+		{"quick", no_argument, NULL, 'q'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	bool good = true;
+	int option;
+
+	*options = (struct options){
+		.engines = "*",
+		.workloads = "*",
+		.directory = ".",
+		.tmpfs_directory = "/dev/shm",
+		.rounds = 7,
+		.seconds = 0.5,
+		.large_size = UINT64_C(1) << 30,
+	};
+	while (good && (option = getopt_long(argc, argv, "e:w:r:s:d:j:qlh", names, NULL)) != -1) {
+		switch (option) {
+		case 'e':
+			options->engines = optarg;
+			break;
+		case 'w':
+			options->workloads = optarg;
+			break;
+		case 'r':
+			good = parse_rounds(options, optarg);
+			break;
+		case 's':
+			good = parse_seconds(options, optarg);
+			break;
+		case 'd':
+			options->directory = optarg;
+			break;
+		case TMPFS:
+			options->tmpfs_directory = optarg;
+			break;
+		case 'j':
+			options->json = optarg;
+			break;
+		case 'q':
+			make_quick(options);
+			break;
+		case 'l':
+			options->list = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return OPTIONS_HELP;
+		default:
+			good = false;
+		}
+	}
+	if (good && optind < argc) {
+		fprintf(stderr, "asyncring-bench: what is '%s'?\n", argv[optind]);
+		good = false;
+	}
+	if (good)
+		return OPTIONS_RUN;
+	fputs("Try 'asyncring-bench --help'.\n", stderr);
+	return OPTIONS_WRONG;
+}

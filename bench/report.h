@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole run and its two reports: tables for people (they are Markdown as well, so that they can
+ * be pasted) and JSON for programs.
+ */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include <stdio.h>
+
+#include "machine.h"
+#include "options.h"
+#include "stats.h"
+
+#define ENGINES_MAX   8
+#define WORKLOADS_MAX 32
+
+struct column {
+	const struct engine *engine;
+	bool absent; /* the machine does not have it */
+	struct message reason;
+};
+
+struct row {
+	const struct workload *workload;
+	bool absent; /* the machine does not have what the workload needs */
+	struct message reason;
+	struct cell_result results[ENGINES_MAX]; /* by column */
+};
+
+struct run {
+	const struct options *options;
+	struct machine machine;
+	double foreign;	       /* share of all CPU time that others took during the run */
+	double harness_deep;   /* nanoseconds per operation at depth 32 */
+	double harness_single; /* the same, one operation at a time */
+	bool allocations_counted;
+	struct column columns[ENGINES_MAX];
+	unsigned column_count;
+	struct row rows[WORKLOADS_MAX];
+	unsigned row_count;
+};
+
+/* The column of the best engine but ours, or -1 where no other has figures. */
+int bench_best_peer(const struct run *run, const struct row *row, enum figure figure);
+
+void bench_report_tables(const struct run *run, FILE *out);
+
+/* 0 or a negative errno. */
+int bench_report_json(const struct run *run, const char *path);
+
+#endif

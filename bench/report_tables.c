@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <string.h>
+
+/* A cell whose rounds lie further apart than this, relative to the median, is marked. */
+#define NOISY 0.3
+
+static bool is_ours(const struct engine *engine)
+{
+	return strcmp(engine->name, ENGINE_OURS) == 0;
+}
+
+int bench_best_peer(const struct run *run, const struct row *row, enum figure figure)
+{
+	double least = 0;
+	int best = -1;
+
+	for (unsigned i = 0; i < run->column_count; i++) {
+		const struct cell_result *result = &row->results[i];
+		double median;
+
+		if (is_ours(run->columns[i].engine) || !bench_measured(result))
+			continue;
+		median = bench_median(result, figure);
+		if (best < 0 || median < least) {
+			best = (int)i;
+			least = median;
+		}
+	}
+	return best;
+}
+
+static void print_head(const struct run *run, FILE *out)
+{
+	fprintf(out, "| %-21s | %18s |", "workload", "best peer, ns");
+	for (unsigned i = 0; i < run->column_count; i++) {
+		const char *name = run->columns[i].engine->name;
+		char marked[32];
+
+		snprintf(marked, sizeof(marked), is_ours(run->columns[i].engine) ? "**%s**" : "%s",
+			 name);
+		fprintf(out, " %13s |", marked);
+	}
+	fprintf(out, "\n| %.21s | %.17s: |", "---------------------", "------------------");
+	for (unsigned i = 0; i < run->column_count; i++)
+		fprintf(out, " %s: |", "------------");
+	fputc('\n', out);
+}
+
+static void print_cell(const struct cell_result *result, enum figure figure, double best, FILE *out)
+{
+	bool noisy = bench_spread(result, figure) > NOISY;
+	double median = bench_median(result, figure);
+	double ratio = median / best;
+	char text[32];
+
+	if (!result->applies)
+		snprintf(text, sizeof(text), "-");
+	else if (!bench_measured(result))
+		snprintf(text, sizeof(text), "failed");
+	else if (best <= 0)
+		snprintf(text, sizeof(text), "%.0f ns%s", median, noisy ? "~" : " ");
+	else
+		snprintf(text, sizeof(text), "%.*f%s", ratio < 10 ? 2 : 1, ratio,
+			 noisy ? "~" : " ");
+	fprintf(out, " %13s |", text);
+}
+
+static void print_ratios(const struct run *run, enum figure figure, const char *title, FILE *out)
+{
+	fprintf(out, "\n%s per operation, ratio to the best peer (1.00; lower is better):\n\n",
+		title);
+	print_head(run, out);
+	for (unsigned r = 0; r < run->row_count; r++) {
+		const struct row *row = &run->rows[r];
+		int peer = bench_best_peer(run, row, figure);
+		double best = 0;
+		char text[64] = "-";
+
+		if (peer >= 0) {
+			best = bench_median(&row->results[peer], figure);
+			snprintf(text, sizeof(text), "%s %.0f", run->columns[peer].engine->name,
+				 best);
+		}
+		fprintf(out, "| %-21s | %18s |", row->workload->name, text);
+		for (unsigned i = 0; i < run->column_count; i++)
+			print_cell(&row->results[i], figure, best, out);
+		fputc('\n', out);
+	}
+}
+
+static void print_counters(const struct run *run, unsigned column, FILE *out)
+{
+	const char *name = run->columns[column].engine->name;
+
+	fprintf(out,
+		"\n%s's heap allocations per operation in the steady state, and its threads\n"
+		"with nothing left to do, before and after the ring is closed:\n\n"
+		"| %-21s | %11s | %12s | %13s |\n| %.21s | %.10s: | %.11s: | %.12s: |\n",
+		name, "workload", "allocations", "threads idle", "threads after",
+		"---------------------", "-----------", "------------", "-------------");
+	for (unsigned r = 0; r < run->row_count; r++) {
+		const struct cell_result *result = &run->rows[r].results[column];
+		const struct measurement *last;
+		char allocations[32] = "not counted";
+
+		if (!bench_measured(result))
+			continue;
+		last = &result->measurements[result->rounds - 1];
+		if (run->allocations_counted)
+			snprintf(allocations, sizeof(allocations), "%.4f",
+				 bench_median(result, FIGURE_ALLOCATIONS));
+		fprintf(out, "| %-21s | %11s | %12d | %13d |\n", run->rows[r].workload->name,
+			allocations, last->threads_idle, last->threads_closed);
+	}
+}
+
+static void print_missing(const struct run *run, FILE *out)
+{
+	for (unsigned i = 0; i < run->column_count; i++) {
+		if (run->columns[i].absent)
+			fprintf(out, "Absent: engine %s: %s\n", run->columns[i].engine->name,
+				run->columns[i].reason.text);
+	}
+	for (unsigned r = 0; r < run->row_count; r++) {
+		const struct row *row = &run->rows[r];
+
+		if (row->absent)
+			fprintf(out, "Absent: workload %s: %s\n", row->workload->name,
+				row->reason.text);
+		for (unsigned i = 0; i < run->column_count; i++) {
+			if (row->results[i].error)
+				fprintf(out, "Failed: %s over %s: %s\n", row->workload->name,
+					run->columns[i].engine->name, row->results[i].message.text);
+		}
+	}
+}
+
+void bench_report_tables(const struct run *run, FILE *out)
+{
+	const struct machine *machine = &run->machine;
+
+	fprintf(out, "%s, %s, %s, %ld x %s, %ld MiB, %s; load average before: %.2f\n",
+		machine->date, machine->kernel, machine->architecture, machine->processors,
+		machine->processor, machine->memory_mib, machine->filesystem, machine->load);
+	fprintf(out,
+		"Medians of %u rounds of %g s. A system call takes %.0f ns. The harness itself takes "
+		"%.1f ns\nper operation (one at a time: %.1f ns), which is in every figure. Others used "
+		"%.0f %% of the\nmachine's CPU time meanwhile.\n",
+		run->options->rounds, run->options->seconds, machine->system_call,
+		run->harness_deep, run->harness_single, run->foreign * 100);
+	print_ratios(run, FIGURE_TIME, "Time", out);
+	print_ratios(run, FIGURE_CPU, "CPU", out);
+	for (unsigned i = 0; i < run->column_count; i++) {
+		if (is_ours(run->columns[i].engine) && !run->columns[i].absent)
+			print_counters(run, i, out);
+	}
+	fprintf(out, "\n~ the rounds of this cell lie more than %.0f %% apart\n", NOISY * 100);
+	print_missing(run, out);
+}

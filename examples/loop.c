@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* loop: submits in batches, waits, and calls whoever waits for a completion. */
+#include "loop.h"
+
+#include "report.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+static struct asyncring ring;
+static unsigned outstanding;
+
+int loop_open(unsigned entries)
+{
+	/* One thread submits and reaps: with these flags the ring spares what others would need. */
+	return asyncring_queue_init(entries, &ring,
+				    ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN);
+}
+
+int loop_register_buffers(const struct iovec *buffers, unsigned count)
+{
+	return asyncring_register_buffers(&ring, buffers, count);
+}
+
+/* A signal came, time is up, or there is a shortage that completions will end. */
+static bool transient(int error)
+{
+	return error == -EINTR || error == -ETIME || error == -EAGAIN || error == -EBUSY;
+}
+
+struct asyncring_sqe *loop_request(void)
+{
+	struct asyncring_sqe *sqe;
+
+	while (!(sqe = asyncring_get_sqe(&ring))) {
+		int result = asyncring_submit(&ring);
+
+		if (result < 0 && !transient(result)) {
+			report(result, "cannot submit requests", NULL, NULL);
+			exit(EXIT_FAILURE);
+		}
+	}
+	return sqe;
+}
+
+void loop_expect(struct asyncring_sqe *sqe, struct pending *pending,
+		 void (*done)(struct pending *pending, int result))
+{
+	pending->done = done;
+	asyncring_sqe_set_data(sqe, pending);
+	outstanding++;
+}
+
+void loop_forget(struct asyncring_sqe *sqe)
+{
+	/* Success posts no completion at all, a failure posts one that nobody owns. */
+	asyncring_sqe_set_data(sqe, NULL);
+	sqe->flags |= ASYNCRING_SQE_CQE_SKIP_SUCCESS;
+}
+
+unsigned loop_outstanding(void)
+{
+	return outstanding;
+}
+
+int loop_run(struct __kernel_timespec *timeout)
+{
+	struct asyncring_cqe *cqe;
+	int result = asyncring_submit_and_wait_timeout(&ring, &cqe, 1, timeout, NULL);
+
+	if (result < 0 && !transient(result))
+		return result;
+	while (asyncring_peek_cqe(&ring, &cqe) == 0) {
+		struct pending *pending = asyncring_cqe_get_data(cqe);
+		int outcome = cqe->res;
+
+		/* The entry goes back first: the function called may need room for new ones. */
+		asyncring_cqe_seen(&ring, cqe);
+		if (pending) {
+			outstanding--;
+			pending->done(pending, outcome);
+		}
+	}
+	return 0;
+}
+
+void loop_close(void)
+{
+	asyncring_queue_exit(&ring);
+}

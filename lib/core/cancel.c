@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cancellation: which requests are meant, and taking them back from wherever they are.
+ *
+ * A request is marked cancelled only by the path that really took it back (rule 4). The pool
+ * decides that under its locks; what had not started is completed here, what waited for readiness
+ * by its worker, and what sits in a system call completes with whatever that call answers.
+ */
+#include <asyncring.h>
+
+#include "../engine/pool.h"
+#include "core.h"
+
+enum {
+	MATCH_KEYS = ASYNCRING_ASYNC_CANCEL_FD | ASYNCRING_ASYNC_CANCEL_OP |
+		     ASYNCRING_ASYNC_CANCEL_USERDATA,
+};
+
+bool asyncring__cancel_matches(const struct cancel_match *match, const struct request *request)
+{
+	uint32_t flags = match->flags;
+
+	if (flags & (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY))
+		return true;
+	if (flags & ASYNCRING_ASYNC_CANCEL_FD) {
+		bool slot = flags & ASYNCRING_ASYNC_CANCEL_FD_FIXED;
+
+		if (!(request->op->properties & OP_FILE) || request->fixed_file != slot ||
+		    request->fd != match->fd)
+			return false;
+	}
+	if (flags & ASYNCRING_ASYNC_CANCEL_OP && request->opcode != match->opcode)
+		return false;
+	/* The user data is the key if nothing else is, and one more if it is asked for. */
+	if (!(flags & MATCH_KEYS) || flags & ASYNCRING_ASYNC_CANCEL_USERDATA)
+		return request->completion.user_data == match->user_data;
+	return true;
+}
+
+/* Does the descriptor or slot that is the key exist at all? */
+static bool key_exists(const struct cancel_match *match)
+{
+	if (!(match->flags & ASYNCRING_ASYNC_CANCEL_FD))
+		return true;
+	if (match->flags & ASYNCRING_ASYNC_CANCEL_FD_FIXED)
+		return asyncring__file_table_get(match->ring, (unsigned)match->fd);
+	return sys_fcntl(match->fd, F_GETFD, 0) >= 0;
+}
+
+int asyncring__cancel(const struct cancel_match *match)
+{
+	bool all = match->flags &
+		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
+	struct pool_cancelled cancelled;
+	struct list unstarted, *node;
+
+	if (!key_exists(match))
+		return -EBADF;
+	/* Those of the same submission have to be where they can be found. */
+	asyncring__batch_hand_over(match->ring);
+	list_init(&unstarted);
+	cancelled = asyncring__pool_cancel(match, all, &unstarted);
+	while ((node = list_take_first(&unstarted))) {
+		struct request *request = container_of(node, struct request, node);
+
+		request_set_result(request, -ECANCELED);
+		/* The I/O side's reference; if the submission's is gone too, it completes here. */
+		asyncring__request_put_submitter(request);
+	}
+	if (all)
+		return (int)(cancelled.taken + cancelled.running);
+	if (cancelled.taken)
+		return 0;
+	return cancelled.running ? -EALREADY : -ENOENT;
+}
+
+/* ---- REGISTER_SYNC_CANCEL ---- */
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* One attempt, complete with what it releases. */
+static int cancel_now(struct ring *ring, const struct cancel_match *match)
+{
+	int result;
+
+	ring_lock(ring);
+	result = asyncring__cancel(match);
+	asyncring__batch_finish(ring);
+	ring_unlock(ring);
+	return result;
+}
+
+static int check_sync_cancel(const struct asyncring_sync_cancel_reg *reg)
+{
+	enum {
+		FLAGS = ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_FD |
+			ASYNCRING_ASYNC_CANCEL_ANY | ASYNCRING_ASYNC_CANCEL_FD_FIXED |
+			ASYNCRING_ASYNC_CANCEL_USERDATA | ASYNCRING_ASYNC_CANCEL_OP,
+	};
+
+	if (reg->flags & ~(uint32_t)FLAGS)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(reg->pad) / sizeof(reg->pad[0]); i++)
+		if (reg->pad[i])
+			return -EINVAL;
+	for (size_t i = 0; i < sizeof(reg->pad2) / sizeof(reg->pad2[0]); i++)
+		if (reg->pad2[i])
+			return -EINVAL;
+	return 0;
+}
+
+/*
+ * What is running is waited for: the call asks again each millisecond until it is gone or the time
+ * is over.
+ */
+static int wait_until_gone(struct ring *ring, const struct cancel_match *match, int64_t deadline)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	int result;
+
+	do {
+		if (monotonic_ns() >= deadline)
+			return -ETIME;
+		if (sys_ppoll(NULL, 0, &pause, NULL) == -EINTR)
+			return -EINTR;
+		result = cancel_now(ring, match);
+	} while (result == -EALREADY);
+	return result == -ENOENT || result > 0 ? 0 : result;
+}
+
+int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
+{
+	struct asyncring_sync_cancel_reg reg;
+	struct cancel_match match = {.ring = ring};
+	int64_t deadline = INT64_MAX;
+	int result, error;
+
+	if (asyncring__copy_in(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	error = check_sync_cancel(&reg);
+	if (error)
+		return error;
+	match.user_data = reg.addr;
+	match.fd = reg.fd;
+	match.flags = reg.flags;
+	match.opcode = reg.opcode;
+	if (reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1)
+		deadline = monotonic_ns() + reg.timeout.tv_sec * 1000000000ll + reg.timeout.tv_nsec;
+	result = cancel_now(ring, &match);
+	return result == -EALREADY ? wait_until_gone(ring, &match, deadline) : result;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Completion, the one place where requests end: when the last reference is put, the request's
+ * resources are let go, its CQE is posted, and the next member of its chain is started.
+ *
+ * It comes in two settings. With the submitter's batch (submit_lock held) finished requests are
+ * collected, posted together, and what they release is issued inline. On a worker (no lock held)
+ * one request is posted at a time and the worker carries on with the next member itself.
+ *
+ * In both, everything that is to be known of the request is read before it is posted: a posted
+ * request may be in the backlog and belongs to whoever flushes that.
+ */
+#include "../engine/pool.h"
+#include "core.h"
+
+/* Descriptor, buffer and copies go before the CQE can be seen (rule 2). */
+static void release(struct request *request)
+{
+	if (request->flags & REQ_CLEANUP)
+		request->op->cleanup(request);
+	if (request->async_data) {
+		asyncring__free(request->async_data);
+		request->async_data = NULL;
+	}
+	if (request->buffer) {
+		asyncring__buffer_put(request->buffer);
+		request->buffer = NULL;
+	}
+	if (request->file) {
+		if (!(request->flags & REQ_FILE_BORROWED))
+			asyncring__file_put(request->file);
+		request->file = NULL;
+	}
+}
+
+/*
+ * Release @request and all members of its chain that fail with it, and put their completions on
+ * @list. The member that may start now is returned, or NULL. *inactive counts those that were in
+ * ring->active.
+ */
+static struct request *unravel(struct request *request, struct list *list, unsigned *inactive)
+{
+	struct request *next = NULL;
+
+	for (struct request *member = request; member; member = next) {
+		bool failed = member->flags & REQ_FAILED;
+		bool skip = member->flags & ASYNCRING_SQE_CQE_SKIP_SUCCESS;
+
+		next = member->link;
+		member->link = NULL;
+		if (member->async_data || member->buffer || member->file ||
+		    member->flags & REQ_CLEANUP)
+			release(member);
+		if (member->flags & REQ_ACTIVE)
+			++*inactive;
+		if (member != request) {
+			/* Whether the cancelled members are silent, the failed one has decided. */
+			if (!(member->flags & REQ_PREP_FAILED))
+				member->completion.res = -ECANCELED;
+			skip = request->flags & REQ_SKIP_LINKS;
+		} else if (failed && skip) {
+			request->flags |= REQ_SKIP_LINKS;
+			skip = false;
+		}
+		if (skip)
+			member->flags |= REQ_SKIP_CQE;
+		list_append(list, &member->completion.node);
+		if (member == request && (!failed || request->flags & ASYNCRING_SQE_IO_HARDLINK))
+			break;
+	}
+	return next;
+}
+
+/* Take those off @list that are to end without a CQE, and give them back. */
+static void recycle_silent(struct list *list, bool locked)
+{
+	struct list *node, *following;
+
+	list_for_each_safe (node, following, list) {
+		struct request *request =
+			request_of_completion(container_of(node, struct completion, node));
+
+		if (!(request->flags & REQ_SKIP_CQE))
+			continue;
+		list_remove(node);
+		if (locked)
+			asyncring__request_free_locked(request);
+		else
+			asyncring__request_free(request);
+	}
+}
+
+static void recycle_posted(struct list *list, bool locked)
+{
+	struct list *node, *following;
+
+	for (node = list->next; node != list; node = following) {
+		struct request *request =
+			request_of_completion(container_of(node, struct completion, node));
+
+		following = node->next;
+		if (locked)
+			asyncring__request_free_locked(request);
+		else
+			asyncring__request_free(request);
+	}
+}
+
+/* The requests are gone: the very last touch of the ring on their behalf. */
+static void deactivate(struct ring *ring, unsigned count)
+{
+	/* Sequentially consistent: see drain.c. Also the release that a closing thread acquires. */
+	atomic_fetch_sub_explicit(&ring->active, count, memory_order_seq_cst);
+	/* Ring structures are never unmapped, so looking on is safe even if it is closed now. */
+	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst)) {
+		ring_lock(ring);
+		asyncring__batch_finish(ring);
+		ring_unlock(ring);
+	}
+	if (atomic_load_explicit(&ring->closing, memory_order_seq_cst)) {
+		atomic_fetch_add_explicit(&ring->active_sequence, 1, memory_order_seq_cst);
+		sys_futex_wake(&ring->active_sequence, 1);
+	}
+}
+
+void asyncring__request_done(struct request *request)
+{
+	list_append(&request->ring->batch.done, &request->completion.node);
+}
+
+void asyncring__request_abandon(struct request *request, int res)
+{
+	request_set_result(request, res);
+	/* What is behind it fails with it, even across a hard link: the chain is taken back whole.
+	 */
+	request->flags &= ~ASYNCRING_SQE_IO_HARDLINK;
+	asyncring__request_done(request);
+}
+
+void asyncring__batch_complete(struct ring *ring)
+{
+	struct list posted, released, *node;
+	unsigned inactive = 0;
+	bool silent = false;
+
+	list_init(&posted);
+	list_init(&released);
+	while ((node = list_take_first(&ring->batch.done))) {
+		struct request *request =
+			request_of_completion(container_of(node, struct completion, node));
+		struct request *next = unravel(request, &posted, &inactive);
+
+		silent |= (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS)) != 0;
+		if (next)
+			list_append(&released, &next->node);
+	}
+	if (silent)
+		recycle_silent(&posted, true);
+	if (!list_empty(&posted)) {
+		asyncring__cq_post(ring, &posted, false);
+		recycle_posted(&posted, true);
+	}
+	if (inactive)
+		/* No need to look for a drain: the batch does, before it is finished. */
+		atomic_fetch_sub_explicit(&ring->active, inactive, memory_order_seq_cst);
+	while ((node = list_take_first(&released)))
+		asyncring__issue_inline(container_of(node, struct request, node));
+}
+
+void asyncring__request_put_submitter(struct request *request)
+{
+	/* Pairs with the same decrement in asyncring__request_put_worker. */
+	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) == 1)
+		asyncring__request_done(request);
+}
+
+struct request *asyncring__request_put_worker(struct request *request)
+{
+	struct ring *ring = request->ring;
+	struct request *next;
+	unsigned inactive = 0;
+	struct list posted;
+
+	/* Pairs with the same decrement in asyncring__request_put_submitter. */
+	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
+		return NULL;
+	list_init(&posted);
+	next = unravel(request, &posted, &inactive);
+	if (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS))
+		recycle_silent(&posted, false);
+	if (!list_empty(&posted)) {
+		asyncring__cq_post(ring, &posted, true);
+		recycle_posted(&posted, false);
+	}
+	if (next)
+		atomic_store_explicit(&next->references, 1, memory_order_relaxed);
+	deactivate(ring, inactive);
+	return next;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The core's own calls from one file to another, and those that operations and engines may use.
+ * What holds for a request stands in request.h, for a ring in ring.h.
+ */
+#ifndef ASYNCRING__CORE_H
+#define ASYNCRING__CORE_H
+
+#include "file.h"
+#include "file_table.h"
+#include "request.h"
+#include "ring.h"
+#include "../ops/ops.h"
+
+/*
+ * The descriptor to use for @request: its pin's or registered file's, else the application's own.
+ * An operation asks again for each system call it makes.
+ */
+static inline int request_fd(const struct request *request)
+{
+	return request->file ? request->file->fd : request->fd;
+}
+
+/*
+ * Around changes to a ring's registered resources from issue(): take submit_lock, unless the
+ * caller of issue() holds it already.
+ */
+static inline void issue_lock(struct ring *ring, unsigned issue_flags)
+{
+	if (!(issue_flags & ISSUE_LOCKED))
+		ring_lock(ring);
+}
+
+static inline void issue_unlock(struct ring *ring, unsigned issue_flags)
+{
+	if (!(issue_flags & ISSUE_LOCKED))
+		ring_unlock(ring);
+}
+
+/* ---- submit.c ---- */
+
+/*
+ * Take up to @count SQEs and carry them out as far as they go without blocking. The number
+ * consumed, or a negative errno. submit_lock held.
+ */
+int asyncring__submit(struct ring *ring, unsigned count);
+
+/*
+ * SQEs the application has published and the library not yet taken. A hint unless submit_lock is
+ * held.
+ */
+unsigned asyncring__sq_pending_hint(const struct ring *ring);
+
+/* ---- issue.c: from a prepared request to an engine ---- */
+
+/*
+ * Carry out @request as the submitter: inline if it can be done without blocking, otherwise it
+ * goes into the batch for the pool. True if it was finished: then it stands in the batch's list of
+ * those to complete. submit_lock held, within a batch.
+ */
+bool asyncring__issue_inline(struct request *request);
+
+/*
+ * Copy what the SQE points to, data buffers excepted, unless that is done already. 0 or a negative
+ * errno.
+ */
+int asyncring__request_stabilise(struct request *request);
+
+/* Finish a batch: post its completions, start what they released, hand over the rest. */
+void asyncring__batch_finish(struct ring *ring);
+
+/* Give what the batch has for workers to the pool, then let go of it. submit_lock held. */
+void asyncring__batch_hand_over(struct ring *ring);
+
+/* @fd is about to be closed or to stand for another file. submit_lock held, within a batch. */
+void asyncring__batch_forget_pin(struct ring *ring, int fd);
+
+/* Count @head and the members of its chain in ring->active. submit_lock held. */
+void asyncring__activate_chain(struct request *head);
+
+/*
+ * Carry out @request on a worker, blocking, to its result; the caller has the I/O side's reference
+ * and keeps it. No lock held.
+ */
+void asyncring__run_blocking(struct request *request);
+
+/* ---- complete.c ---- */
+
+/*
+ * Put a worker's reference. The last put completes the request; then the next member of its
+ * chain, if one may start now, is returned for the worker to carry out (it is the caller's, in
+ * state RUNNING with one reference), else NULL. No lock held.
+ */
+struct request *asyncring__request_put_worker(struct request *request);
+
+/* Put the submitter's reference; the last put completes the request with the batch. */
+void asyncring__request_put_submitter(struct request *request);
+
+/*
+ * The request is finished and the caller holds every reference: complete it with the batch.
+ * submit_lock held.
+ */
+void asyncring__request_done(struct request *request);
+
+/* Post the batch's completions and start what they release, until there are none. */
+void asyncring__batch_complete(struct ring *ring);
+
+/*
+ * A request that never started, owned by the caller (unlinked from where it waited), ends with
+ * @res, and its chain with it. submit_lock held, within a batch.
+ */
+void asyncring__request_abandon(struct request *request, int res);
+
+/* ---- drain.c: submit_lock held ---- */
+
+/* Must this chain head wait for a drain? If so it is now in ring->drained. */
+bool asyncring__drain_hold(struct request *request);
+/* Start the drained requests whose time has come. */
+void asyncring__drain_resume(struct ring *ring);
+
+/* ---- cq.c: the completion queue ---- */
+
+/*
+ * Post the completions on @list, in order. @async: not from the ring's own submission. Those that
+ * are written stay on @list for the caller to recycle; those that have to wait for room are taken
+ * off it and belong to the queue.
+ */
+void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
+
+/*
+ * Post a CQE that belongs to no request (tags, messages from other rings): what @from says, its
+ * list node excepted. 0 or -ENOMEM.
+ */
+int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async);
+
+/* Move the backlog, and for the @owner the deferred completions, into the CQ as far as they fit. */
+void asyncring__cq_flush(struct ring *ring, bool owner);
+
+/* CQEs the application has not taken, as the CQ words say; bounded by the CQ's size. */
+unsigned asyncring__cq_ready(struct ring *ring);
+
+/* Drop what waits for room in a ring that is going away. */
+void asyncring__cq_discard(struct ring *ring);
+
+/* ---- cancel.c ---- */
+
+/* What a request must be like to be taken back. */
+struct cancel_match {
+	struct ring *ring;
+	uint64_t user_data;
+	int32_t fd;
+	uint32_t flags; /* ASYNCRING_ASYNC_CANCEL_*; CANCEL_EVERYTHING */
+	uint8_t opcode;
+};
+
+#define CANCEL_EVERYTHING (1u << 31)
+
+/* Reads only what is constant in a request that was handed over: any lock of its will do. */
+bool asyncring__cancel_matches(const struct cancel_match *match, const struct request *request);
+
+/*
+ * Take back what matches: 0 (the number, with CANCEL_ALL or ANY), -ENOENT, or -EALREADY if it was
+ * running, which is then interrupted. submit_lock held, within a batch.
+ */
+int asyncring__cancel(const struct cancel_match *match);
+
+/* REGISTER_SYNC_CANCEL; submit_lock not held. */
+int asyncring__sync_cancel(struct ring *ring, uint64_t arg);
+
+/* ---- buffer.c: registered buffers; submit_lock held ---- */
+
+/* The registered buffer @index with a reference of the caller's, or NULL. */
+struct buffer *asyncring__buffer_get(struct ring *ring, unsigned index);
+void asyncring__buffer_put(struct buffer *buffer);
+/* 0 if [address, address + length) lies within @buffer, else -EFAULT. */
+int asyncring__buffer_contains(const struct buffer *buffer, uint64_t address, uint64_t length);
+
+/* ---- usercopy.c: reading and writing the application's memory at addresses it gave ---- */
+
+/* 0 or -EFAULT; never a fault. */
+int asyncring__copy_in(void *to, uint64_t from, size_t length);
+int asyncring__copy_out(uint64_t to, const void *from, size_t length);
+/* A copy of the string at @from in *copy (free with asyncring__free); -EFAULT, -ENAMETOOLONG,
+ * -ENOMEM. */
+int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit);
+
+/* Is all of [address, address + length) mapped and writable? 0 or -EFAULT. */
+int asyncring__memory_check(uint64_t address, size_t length);
+
+/* ---- memory.c: the only allocations of the library besides ring memory ---- */
+
+void *asyncring__alloc(size_t size);
+void *asyncring__alloc_zeroed(size_t count, size_t size);
+void asyncring__free(void *memory);
+
+#endif

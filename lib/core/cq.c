@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The completion queue. Everything here is done under control->cq_lock; completions come in lists
+ * so that a batch costs one round of the lock, one look at the application's head and one store of
+ * the tail.
+ *
+ * No completion is ever lost (rule 10). What does not fit waits in ring->backlog, in order, and
+ * while anything waits there newer completions join it. A completion embedded in a request waits
+ * in its request, so nothing has to be allocated for it; SQ_CQ_OVERFLOW tells the application.
+ *
+ * Barriers. The tail is stored with release after the CQEs: pairs with the application's acquire.
+ * The application's head is loaded with acquire: pairs with its release after reading a CQE, whose
+ * slot may be overwritten from then on.
+ */
+#include "core.h"
+#include "wait.h"
+
+/* CQEs from the last flush of the tail to now, not yet visible. */
+struct cq_writer {
+	struct ring *ring;
+	uint32_t tail;
+	uint32_t room; /* slots */
+};
+
+static uint32_t cq_used(const struct ring *ring)
+{
+	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire);
+	uint32_t used = ring->cq_tail - head;
+
+	/* A head that makes no sense is the application's own doing: the queue is then full. */
+	return used < ring->cq_entries ? used : ring->cq_entries;
+}
+
+static void writer_begin(struct cq_writer *writer, struct ring *ring)
+{
+	writer->ring = ring;
+	writer->tail = ring->cq_tail;
+	writer->room = ring->cq_entries - cq_used(ring);
+}
+
+static void writer_commit(struct cq_writer *writer)
+{
+	struct ring *ring = writer->ring;
+
+	ring->cq_tail = writer->tail;
+	atomic_store_explicit(&ring->words->cq_tail, writer->tail, memory_order_release);
+}
+
+static struct asyncring_cqe *next_slot(struct cq_writer *writer)
+{
+	struct ring *ring = writer->ring;
+	uint32_t index = writer->tail & (ring->cq_entries - 1);
+
+	return (struct asyncring_cqe *)(void *)(ring->cqes + ((size_t)index << ring->cqe_shift));
+}
+
+static void write_cqe(struct asyncring_cqe *cqe, const struct completion *completion)
+{
+	cqe->user_data = completion->user_data;
+	cqe->res = completion->res;
+	cqe->flags = completion->flags;
+}
+
+static void write_extra(struct asyncring_cqe *cqe, const struct completion *completion)
+{
+	uint64_t *extra = (uint64_t *)(void *)(cqe + 1);
+
+	extra[0] = completion->extra[0];
+	extra[1] = completion->extra[1];
+}
+
+/* A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. */
+static bool write_extended(struct cq_writer *writer, const struct completion *completion)
+{
+	struct ring *ring = writer->ring;
+	bool at_end = (writer->tail & (ring->cq_entries - 1)) == ring->cq_entries - 1;
+	struct asyncring_cqe *cqe;
+
+	if (writer->room < 2u + at_end)
+		return false;
+	if (at_end) {
+		cqe = next_slot(writer);
+		cqe->user_data = 0;
+		cqe->res = 0;
+		cqe->flags = ASYNCRING_CQE_F_SKIP;
+		writer->tail++;
+		writer->room--;
+	}
+	cqe = next_slot(writer);
+	write_cqe(cqe, completion);
+	cqe->flags |= ASYNCRING_CQE_F_32;
+	write_extra(cqe, completion);
+	writer->tail += 2;
+	writer->room -= 2;
+	return true;
+}
+
+/* False if there is no room. */
+static bool write_completion(struct cq_writer *writer, const struct completion *completion)
+{
+	struct asyncring_cqe *cqe;
+
+	if (completion->extended)
+		return write_extended(writer, completion);
+	if (!writer->room)
+		return false;
+	cqe = next_slot(writer);
+	write_cqe(cqe, completion);
+	if (writer->ring->flags & ASYNCRING_SETUP_CQE32)
+		write_extra(cqe, completion);
+	writer->tail++;
+	writer->room--;
+	return true;
+}
+
+static void set_backlog_flag(struct ring *ring, bool on)
+{
+	if (ring->backlog_flag == on)
+		return;
+	ring->backlog_flag = on;
+	if (on)
+		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_CQ_OVERFLOW,
+					 memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_CQ_OVERFLOW,
+					  memory_order_relaxed);
+}
+
+/* Write what fits of @list; the rest moves to the backlog. cq_lock held. */
+static void post_locked(struct ring *ring, struct list *list)
+{
+	struct list *node, *following;
+	struct cq_writer writer;
+
+	writer_begin(&writer, ring);
+	if (!list_empty(&ring->backlog))
+		writer.room = 0;
+	for (node = list->next; node != list; node = following) {
+		struct completion *completion = container_of(node, struct completion, node);
+
+		following = node->next;
+		if (write_completion(&writer, completion))
+			continue;
+		writer.room = 0;
+		list_remove(node);
+		list_append(&ring->backlog, node);
+	}
+	writer_commit(&writer);
+	set_backlog_flag(ring, !list_empty(&ring->backlog));
+}
+
+static void defer_locked(struct ring *ring, struct list *list)
+{
+	struct list *node;
+
+	while ((node = list_take_first(list))) {
+		list_append(&ring->deferred, node);
+		ring->deferred_count++;
+	}
+	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
+		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_TASKRUN,
+					 memory_order_relaxed);
+}
+
+void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	if (async && ring_defers(ring))
+		defer_locked(ring, list);
+	else
+		post_locked(ring, list);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, async);
+}
+
+/* An extra completion owns its memory; a request's goes back to the free list. */
+static void recycle(struct completion *completion)
+{
+	if (completion->of_request)
+		asyncring__request_free(request_of_completion(completion));
+	else
+		asyncring__free(completion);
+}
+
+int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async)
+{
+	struct completion *completion = asyncring__alloc(sizeof(*completion));
+	struct list list;
+
+	if (!completion)
+		return -ENOMEM;
+	*completion = *from;
+	completion->of_request = false;
+	list_init(&list);
+	list_append(&list, &completion->node);
+	asyncring__cq_post(ring, &list, async);
+	if (!list_empty(&list))
+		asyncring__free(completion);
+	return 0;
+}
+
+void asyncring__cq_flush(struct ring *ring, bool owner)
+{
+	struct list written, *node;
+	struct wake wake;
+
+	list_init(&written);
+	lock_acquire(&ring->control->cq_lock);
+	if (owner && ring->deferred_count) {
+		list_move_all(&ring->backlog, &ring->deferred);
+		ring->deferred_count = 0;
+		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
+					  memory_order_relaxed);
+	}
+	if (!list_empty(&ring->backlog)) {
+		list_move_all(&written, &ring->backlog);
+		post_locked(ring, &written);
+	}
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	if (list_empty(&written))
+		return;
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+	while ((node = list_take_first(&written)))
+		recycle(container_of(node, struct completion, node));
+}
+
+unsigned asyncring__cq_ready(struct ring *ring)
+{
+	/* Relaxed: a hint for the caller, who takes cq_lock to be sure. */
+	uint32_t tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
+	uint32_t ready = tail - head;
+
+	return ready < ring->cq_entries ? ready : ring->cq_entries;
+}
+
+/* For a ring that is going away: nobody will see these. */
+void asyncring__cq_discard(struct ring *ring)
+{
+	struct list dropped, *node;
+
+	list_init(&dropped);
+	lock_acquire(&ring->control->cq_lock);
+	list_move_all(&dropped, &ring->backlog);
+	list_move_all(&dropped, &ring->deferred);
+	ring->deferred_count = 0;
+	lock_release(&ring->control->cq_lock);
+	while ((node = list_take_first(&dropped)))
+		recycle(container_of(node, struct completion, node));
+}

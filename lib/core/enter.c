@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asyncring_enter(): submit, then wait. Who may call, in what state, with which arguments; the work
+ * itself is in submit.c and wait.c.
+ */
+#include <asyncring.h>
+
+#include "../engine/sq_thread.h"
+#include "core.h"
+#include "registered_ring.h"
+#include "wait.h"
+
+enum {
+	ENTER_FLAGS = ASYNCRING_ENTER_GETEVENTS | ASYNCRING_ENTER_SQ_WAKEUP |
+		      ASYNCRING_ENTER_SQ_WAIT | ASYNCRING_ENTER_EXT_ARG |
+		      ASYNCRING_ENTER_REGISTERED_RING | ASYNCRING_ENTER_ABS_TIMER |
+		      ASYNCRING_ENTER_NO_IOWAIT,
+};
+
+/* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring takes any submitter. */
+static bool may_enter(struct ring *ring)
+{
+	if (!(ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER) || ring->sq_thread)
+		return true;
+	return !ring->owner_thread || ring->owner_thread == asyncring__thread_number();
+}
+
+/* What the kernel reads from its `arg`: a bare signal mask, or with EXT_ARG a structure. */
+static int read_arguments(unsigned flags, const void *arg, size_t size,
+			  struct wait_arguments *arguments, sigset_t *mask)
+{
+	struct asyncring_getevents_arg ext;
+	uint64_t mask_address = (uintptr_t)arg;
+	int error;
+
+	if (flags & ASYNCRING_ENTER_EXT_ARG) {
+		if (size != sizeof(ext))
+			return -EINVAL;
+		error = asyncring__copy_in(&ext, (uintptr_t)arg, sizeof(ext));
+		if (error)
+			return error;
+		arguments->min_wait_usec = ext.min_wait_usec;
+		mask_address = ext.sigmask;
+		size = ext.sigmask_sz;
+		if (ext.ts) {
+			error = asyncring__copy_in(&arguments->timeout, ext.ts,
+						   sizeof(arguments->timeout));
+			if (error)
+				return error;
+			arguments->has_timeout = true;
+			arguments->absolute = flags & ASYNCRING_ENTER_ABS_TIMER;
+		}
+	}
+	if (!mask_address)
+		return 0;
+	if (size != _NSIG / 8)
+		return -EINVAL;
+	arguments->sigmask = mask;
+	return asyncring__copy_in(mask, mask_address, _NSIG / 8);
+}
+
+static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
+		      size_t size)
+{
+	struct wait_arguments arguments = {0};
+	bool overflowed;
+	sigset_t mask;
+	int error;
+
+	error = read_arguments(flags, arg, size, &arguments, &mask);
+	if (error)
+		return error;
+	overflowed = ring->backlog_flag || ring->deferred_count;
+	if (overflowed)
+		asyncring__cq_flush(ring, true);
+	if (!min_complete) {
+		asyncring__notify_consumed(ring);
+		return 0;
+	}
+	arguments.min_complete = min_complete;
+	error = asyncring__wait(ring, &arguments);
+	asyncring__cq_flush(ring, true);
+	/* With CQEs to reap, how the wait ended does not matter. */
+	if (error && error != -EBADF && asyncring__cq_ready(ring))
+		return error == -ETIME || error == -EINTR ? 0 : error;
+	return error;
+}
+
+static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
+{
+	int result;
+
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
+		return asyncring__sq_thread_enter(ring, to_submit, flags);
+	if (!to_submit)
+		return 0;
+	ring_lock(ring);
+	result = asyncring__submit(ring, to_submit);
+	ring_unlock(ring);
+	return result;
+}
+
+static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, unsigned flags,
+		 const void *arg, size_t size)
+{
+	int submitted, error;
+
+	/* Acquire, pairs with the release in ENABLE_RINGS. */
+	if (atomic_load_explicit(&ring->disabled, memory_order_acquire))
+		return -EBADFD;
+	if (!may_enter(ring))
+		return -EEXIST;
+	submitted = submit(ring, to_submit, flags);
+	if (submitted < 0 || (unsigned)submitted != to_submit ||
+	    !(flags & ASYNCRING_ENTER_GETEVENTS))
+		return submitted;
+	error = get_events(ring, min_complete, flags, arg, size);
+	return submitted ? submitted : error;
+}
+
+int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+		     void *arg, size_t size)
+{
+	struct ring *ring;
+	int result = 0;
+
+	if (flags & ~(unsigned)ENTER_FLAGS)
+		return -EINVAL;
+	if (flags & ASYNCRING_ENTER_REGISTERED_RING)
+		ring = asyncring__registered_ring_get(fd, &result);
+	else
+		ring = asyncring__ring_get(fd, &result);
+	if (!ring)
+		return result;
+	result = enter(ring, to_submit, min_complete, flags, arg, size);
+	asyncring__ring_put(ring);
+	return result;
+}
+
+int asyncring_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+		    sigset_t *sig)
+{
+	return asyncring_enter2(fd, to_submit, min_complete, flags, sig, _NSIG / 8);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files that requests hold on to: registered ones, and pins.
+ *
+ * A pin is a private duplicate of the application's descriptor. It keeps the open file alive when
+ * the application closes its descriptor or the number is used again while a request is still on
+ * its way (rule 8). See file.c for hazards H1 (POSIX record locks) and H2 (descriptor limits).
+ */
+#ifndef ASYNCRING__FILE_H
+#define ASYNCRING__FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "hint.h"
+#include "list.h"
+
+struct ring;
+
+struct file {
+	/* Constant while somebody holds a reference. */
+	int fd;
+	struct hint hint; /* what the descriptor was found to be when it was duplicated */
+	bool regular;
+	int open_flags;
+	dev_t device;
+	ino_t inode;
+	/* Of a registered file: whose table, and the tag to post when it goes; else NULL and 0. */
+	struct ring *ring;
+	uint64_t tag;
+	/* Taken and put by any thread that holds one; the last put (acquire-release) closes. */
+	_Atomic uint32_t references;
+	/* In the list of all files, or of parked ones: files.lock. */
+	struct list node;
+};
+
+/*
+ * A pin of @fd with one reference: NULL with the negative errno in *error (-EBADF, -EMFILE,
+ * -ENOMEM ...). @position: the caller needs the file's position, so another open file of the same
+ * inode will not do.
+ */
+struct file *asyncring__file_pin(int fd, bool position, int *error);
+
+/*
+ * A file to register. Unlike pin it may go beyond the soft limit of descriptors, up to the hard
+ * one: an application that has registered a file has been promised that it may close its own.
+ */
+struct file *asyncring__file_register(int fd, int *error);
+
+/* Take over @fd, a descriptor the library has opened itself; it is closed on failure. */
+struct file *asyncring__file_adopt(int fd, int *error);
+
+static inline struct file *file_get(struct file *file)
+{
+	/* Relaxed: the caller's own reference keeps it alive. */
+	atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+	return file;
+}
+
+/* Any thread; the last put closes the duplicate and posts the tag. */
+void asyncring__file_put(struct file *file);
+
+/*
+ * Move @fd, just opened by the library for itself, out of the low numbers that applications expect
+ * to get; the new number, or @fd where that fails or is negative already.
+ */
+int asyncring__file_move_up(int fd);
+
+#endif

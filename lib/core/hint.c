@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hazard H3, the table of what RWF_NOWAIT is worth where:
+ *
+ *   what                              what happens                       what is done
+ *   O_DIRECT                          sleeps for the device              never tried (FILE_DIRECT)
+ *   tmpfs, ramfs                      EOPNOTSUPP (before Linux 6.x)      plain calls (FILE_MEMORY):
+ *                                                                        the data is in memory
+ *   procfs, sysfs, block devices ...  EOPNOTSUPP or blocks               worker (FILE_OTHER)
+ *   ext4, buffered write              EOPNOTSUPP                         learnt by the first one
+ *   Linux 5.9, 5.10, regular file     premature 0                        reads never tried
+ *   a sandbox                         EPERM, ENOSYS                      learnt like EOPNOTSUPP
+ *   the file ends or cache ends       short read                         ops/rw.c looks again
+ *   pipe, socket, eventfd             EAGAIN when not ready              wait for readiness
+ *
+ * One byte for each descriptor number, process-wide, read and written without a lock: whatever a
+ * race leaves behind is still only a hint. Every RELEARN-th question is answered afresh, so that a
+ * wrong hint does not live for ever.
+ */
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "core.h"
+
+#ifndef TMPFS_MAGIC
+#define TMPFS_MAGIC 0x01021994
+#endif
+#ifndef RAMFS_MAGIC
+#define RAMFS_MAGIC 0x858458f6
+#endif
+#ifndef HUGETLBFS_MAGIC
+#define HUGETLBFS_MAGIC 0x958458f6
+#endif
+
+enum {
+	CHUNK_HINTS = 4096,
+	CHUNKS = 1024,
+	RELEARN = 4096,
+	/* One hint in a byte. */
+	KIND_MASK = 7,
+	NO_NOWAIT_READS = 8,
+	NO_NOWAIT_WRITES = 16,
+};
+
+struct chunk {
+	_Atomic uint8_t hints[CHUNK_HINTS];
+};
+
+static _Atomic(struct chunk *) chunks[CHUNKS];
+
+static _Atomic uint8_t *place(int fd)
+{
+	unsigned index = (unsigned)fd / CHUNK_HINTS;
+	struct chunk *chunk, *fresh, *none = NULL;
+
+	if (fd < 0 || index >= CHUNKS)
+		return NULL;
+	/* Acquire, pairs with the exchange below. */
+	chunk = atomic_load_explicit(&chunks[index], memory_order_acquire);
+	if (chunk)
+		return &chunk->hints[(unsigned)fd % CHUNK_HINTS];
+	fresh = asyncring__alloc_zeroed(1, sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	if (!atomic_compare_exchange_strong_explicit(&chunks[index], &none, fresh,
+						     memory_order_acq_rel, memory_order_acquire)) {
+		asyncring__free(fresh);
+		fresh = none;
+	}
+	return &fresh->hints[(unsigned)fd % CHUNK_HINTS];
+}
+
+static struct hint unpack(uint8_t byte)
+{
+	return (struct hint){.kind = byte & KIND_MASK,
+			     .nowait_reads = !(byte & NO_NOWAIT_READS),
+			     .nowait_writes = !(byte & NO_NOWAIT_WRITES)};
+}
+
+/* Linux 5.9 and 5.10 answer 0, as at the end of the file, where a NOWAIT read should be -EAGAIN. */
+static bool kernel_reads_premature_zero(void)
+{
+	static _Atomic int answer; /* 0: not asked, 1: no, 2: yes */
+	int known = atomic_load_explicit(&answer, memory_order_relaxed);
+	struct utsname name;
+
+	if (!known) {
+		known = 1;
+		if (!sys(SYS_uname, &name) &&
+		    (!strncmp(name.release, "5.9.", 4) || !strncmp(name.release, "5.10.", 5)))
+			known = 2;
+		atomic_store_explicit(&answer, known, memory_order_relaxed);
+	}
+	return known == 2;
+}
+
+static uint8_t classify_regular(int fd, int open_flags)
+{
+	struct statfs fs;
+
+	if (open_flags & O_DIRECT)
+		return FILE_DIRECT;
+	if (sys_fstatfs(fd, &fs))
+		return FILE_OTHER;
+	switch ((unsigned long)fs.f_type) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case HUGETLBFS_MAGIC:
+		return FILE_MEMORY;
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+		return FILE_OTHER;
+	}
+	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0);
+}
+
+static uint8_t classify(int fd, const struct stat *status, int open_flags)
+{
+	if (S_ISREG(status->st_mode))
+		return classify_regular(fd, open_flags);
+	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
+	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||
+	    !(status->st_mode & S_IFMT))
+		return FILE_POLLABLE;
+	return FILE_OTHER;
+}
+
+int asyncring__hint_learn(int fd, struct hint *hint, struct stat *status, int *open_flags)
+{
+	_Atomic uint8_t *known;
+	uint8_t byte;
+	int error;
+
+	*open_flags = sys_fcntl(fd, F_GETFL, 0);
+	if (*open_flags < 0)
+		return *open_flags;
+	error = sys_fstat(fd, status);
+	if (error)
+		return error;
+	byte = classify(fd, status, *open_flags);
+	known = place(fd);
+	if (known) {
+		uint8_t old = atomic_load_explicit(known, memory_order_relaxed);
+
+		/* What the file system has refused it will refuse again. */
+		if ((old & KIND_MASK) == (byte & KIND_MASK))
+			byte |= old;
+		atomic_store_explicit(known, byte, memory_order_relaxed);
+	}
+	*hint = unpack(byte);
+	return 0;
+}
+
+struct hint asyncring__hint(int fd)
+{
+	static __thread unsigned questions;
+	_Atomic uint8_t *known = place(fd);
+	uint8_t byte = known ? atomic_load_explicit(known, memory_order_relaxed) : FILE_UNKNOWN;
+	struct hint hint = unpack(byte);
+	struct stat status;
+	int open_flags;
+
+	if (hint.kind != FILE_UNKNOWN && ++questions % RELEARN)
+		return hint;
+	if (asyncring__hint_learn(fd, &hint, &status, &open_flags))
+		hint.kind = FILE_UNKNOWN;
+	return hint;
+}
+
+void asyncring__hint_no_nowait(int fd, bool write)
+{
+	_Atomic uint8_t *known = place(fd);
+
+	if (known)
+		atomic_fetch_or_explicit(known, write ? NO_NOWAIT_WRITES : NO_NOWAIT_READS,
+					 memory_order_relaxed);
+}
+
+void asyncring__hint_forget(int fd)
+{
+	_Atomic uint8_t *known = place(fd);
+
+	if (known)
+		atomic_store_explicit(known, FILE_UNKNOWN, memory_order_relaxed);
+}

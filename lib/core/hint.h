@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of a descriptor number: which way data gets in and out of it, so that the path of a
+ * cached read makes one system call and asks nothing.
+ *
+ * Everything here is a hint: numbers are closed and used again without the library being told. A
+ * wrong hint may cost time, never correctness (hazard H3).
+ */
+#ifndef ASYNCRING__HINT_H
+#define ASYNCRING__HINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+enum file_kind {
+	FILE_UNKNOWN,
+	FILE_CACHED,   /* regular, through the page cache */
+	FILE_MEMORY,   /* regular, and its data is in memory by definition (tmpfs, ramfs) */
+	FILE_DIRECT,   /* O_DIRECT: RWF_NOWAIT would sleep for the device all the same */
+	FILE_POLLABLE, /* pipe, socket, tty, eventfd ...: readiness can be waited for */
+	FILE_OTHER,    /* anything else: directories, procfs, block devices ... */
+};
+
+struct hint {
+	uint8_t kind;	   /* enum file_kind */
+	bool nowait_reads; /* RWF_NOWAIT is worth trying: it was not yet refused */
+	bool nowait_writes;
+};
+
+/* The hint for @fd, looked up or, the first time, found out with a few system calls. */
+struct hint asyncring__hint(int fd);
+
+/* As asyncring__hint, but found out anew and remembered. *status receives fstat's answer. */
+int asyncring__hint_learn(int fd, struct hint *hint, struct stat *status, int *open_flags);
+
+/* The file system behind @fd refused RWF_NOWAIT (EOPNOTSUPP) for reads or writes. */
+void asyncring__hint_no_nowait(int fd, bool write);
+
+/* @fd is being closed or replaced through the library. */
+void asyncring__hint_forget(int fd);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a prepared request to an engine, and back: the submitter tries it inline; what would block
+ * is made independent of the application's memory and descriptors and handed to the worker pool,
+ * whose workers come back to run_blocking. A request is handed over in one place (batch_hand_over).
+ */
+#include "../engine/pool.h"
+#include "core.h"
+#include "credentials.h"
+
+void asyncring__activate_chain(struct request *head)
+{
+	uint32_t count = 0;
+
+	for (struct request *member = head; member; member = member->link) {
+		if (member->flags & REQ_ACTIVE)
+			continue;
+		member->flags |= REQ_ACTIVE;
+		count++;
+	}
+	if (count)
+		/* Sequentially consistent: see drain.c. */
+		atomic_fetch_add_explicit(&head->ring->active, count, memory_order_seq_cst);
+}
+
+/*
+ * The registered file of a request, looked up when it starts. @borrow: the table's reference will
+ * do, because submit_lock is held until the request is finished.
+ */
+static int use_fixed_file(struct request *request, bool borrow)
+{
+	struct file *file = asyncring__file_table_get(request->ring, (unsigned)request->fd);
+
+	if (!file)
+		return -EBADF;
+	request->file = borrow ? file : file_get(file);
+	if (borrow)
+		request->flags |= REQ_FILE_BORROWED;
+	return 0;
+}
+
+/* The batch's pin of the request's descriptor, with a reference for the caller; made if there is
+ * none yet. */
+static struct file *pin_in_batch(struct request *request, int *error)
+{
+	struct batch *batch = &request->ring->batch;
+	int fd = request->fd;
+	struct file *file;
+
+	for (unsigned i = 0; i < batch->pin_count; i++)
+		if (batch->pins[i].fd == fd)
+			return file_get(batch->pins[i].file);
+	file = asyncring__file_pin(fd, request->flags & REQ_POSITION, error);
+	if (file && batch->pin_count < BATCH_PINS) {
+		batch->pins[batch->pin_count].fd = fd;
+		batch->pins[batch->pin_count++].file = file_get(file);
+	}
+	return file;
+}
+
+static void drop_pins(struct ring *ring)
+{
+	struct batch *batch = &ring->batch;
+
+	while (batch->pin_count)
+		asyncring__file_put(batch->pins[--batch->pin_count].file);
+}
+
+/* Let the request keep its file beyond the submission. 0 or a negative errno. */
+static int keep_file(struct request *request)
+{
+	int error = 0;
+
+	if (request->flags & REQ_FILE_BORROWED) {
+		request->flags &= ~REQ_FILE_BORROWED;
+		file_get(request->file);
+	} else if (request->op->properties & OP_FILE && !request->file) {
+		if (request->flags & ASYNCRING_SQE_FIXED_FILE)
+			return use_fixed_file(request, false);
+		request->file = pin_in_batch(request, &error);
+	}
+	return error;
+}
+
+int asyncring__request_stabilise(struct request *request)
+{
+	if (request->flags & REQ_ARGS_COPIED || !request->op->copy_args)
+		return 0;
+	request->flags |= REQ_ARGS_COPIED;
+	return request->op->copy_args(request);
+}
+
+/* The batch's pin of a descriptor that is being closed is of no use to requests after that. */
+void asyncring__batch_forget_pin(struct ring *ring, int fd)
+{
+	struct batch *batch = &ring->batch;
+
+	for (unsigned i = 0; i < batch->pin_count; i++) {
+		if (batch->pins[i].fd != fd)
+			continue;
+		asyncring__file_put(batch->pins[i].file);
+		batch->pins[i] = batch->pins[--batch->pin_count];
+		return;
+	}
+}
+
+/* Which workers may take it, and behind which others it has to wait. */
+static void classify(struct request *request)
+{
+	const struct file *file = request->file;
+
+	if (request->op->properties & OP_UNBOUNDED || (file && file->hint.kind == FILE_POLLABLE))
+		request->flags |= REQ_UNBOUNDED;
+	if (file && file->regular && request->op->properties & OP_SERIAL_INODE &&
+	    !(file->open_flags & O_DIRECT)) {
+		request->flags |= REQ_SERIAL;
+		request->serial_key = (uint32_t)(file->inode ^ file->device);
+	}
+}
+
+void asyncring__batch_hand_over(struct ring *ring)
+{
+	struct batch *batch = &ring->batch;
+	unsigned count = batch->punted_count;
+	struct request *punted[BATCH_PUNTED];
+
+	if (!count)
+		return;
+
+	for (unsigned i = 0; i < count; i++)
+		punted[i] = batch->punted[i];
+	batch->punted_count = 0;
+	asyncring__pool_queue(punted, count);
+	for (unsigned i = 0; i < count; i++)
+		asyncring__request_put_submitter(punted[i]);
+}
+
+static bool end_with(struct request *request, int error)
+{
+	request_set_result(request, error);
+	asyncring__request_done(request);
+	return true;
+}
+
+/*
+ * No descriptor for a pin, or no thread to be had: rather than fail the request, run it on the spot
+ * (H2). True if that finished it; otherwise it would have to wait for its descriptor's readiness.
+ */
+static bool run_on_the_spot(struct request *request)
+{
+	if (request->op->issue(request, ISSUE_LOCKED) != ISSUE_DONE) {
+		request->flags |= REQ_FILE_PLAIN | REQ_UNBOUNDED;
+		return false;
+	}
+	asyncring__request_done(request);
+	return true;
+}
+
+/* Put @request on its way to a worker. True if it ended here instead. */
+static bool punt(struct request *request)
+{
+	struct batch *batch = &request->ring->batch;
+	int error = keep_file(request);
+	bool no_descriptor = error == -EMFILE || error == -ENFILE;
+
+	if (!error || no_descriptor)
+		error = asyncring__request_stabilise(request);
+	if (error)
+		return end_with(request, error);
+	classify(request);
+	if (no_descriptor && run_on_the_spot(request))
+		return true;
+	if (!asyncring__pool_reserve(request)) {
+		if (no_descriptor || !run_on_the_spot(request))
+			return end_with(request, -EAGAIN);
+		return true;
+	}
+	asyncring__activate_chain(request);
+	/* Relaxed: the hand-over in the pool, under its lock, publishes it. */
+	atomic_store_explicit(&request->references, 2, memory_order_relaxed);
+	batch->punted[batch->punted_count++] = request;
+	if (batch->punted_count == BATCH_PUNTED)
+		asyncring__batch_hand_over(request->ring);
+	return false;
+}
+
+bool asyncring__issue_inline(struct request *request)
+{
+	const struct op *op = request->op;
+
+	if (request->flags & ASYNCRING_SQE_ASYNC || op->properties & OP_WORKER ||
+	    request->personality)
+		return punt(request);
+	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
+		int error = use_fixed_file(request, true);
+
+		if (error)
+			return end_with(request, error);
+	}
+	if (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
+		return punt(request);
+	asyncring__request_done(request);
+	return true;
+}
+
+void asyncring__batch_finish(struct ring *ring)
+{
+	struct batch *batch = &ring->batch;
+
+	for (;;) {
+		if (!list_empty(&batch->done))
+			asyncring__batch_complete(ring);
+		else if (batch->punted_count)
+			asyncring__batch_hand_over(ring);
+		/* Relaxed: written under submit_lock only. */
+		else if (atomic_load_explicit(&ring->drain_active, memory_order_relaxed)) {
+			asyncring__drain_resume(ring);
+			if (list_empty(&batch->done) && !batch->punted_count)
+				break;
+		} else
+			break;
+	}
+	drop_pins(ring);
+	batch->file_size = FILE_SIZE_UNKNOWN;
+}
+
+/*
+ * A member of a chain starts on a worker: its registered file is looked up now, an ordinary
+ * descriptor is pinned now.
+ */
+static int take_file(struct request *request)
+{
+	int error = 0;
+
+	if (!(request->op->properties & OP_FILE) || request->file ||
+	    request->flags & REQ_FILE_PLAIN)
+		return 0;
+	if (request->flags & ASYNCRING_SQE_FIXED_FILE) {
+		ring_lock(request->ring);
+		error = use_fixed_file(request, false);
+		ring_unlock(request->ring);
+		return error;
+	}
+	request->file = asyncring__file_pin(request->fd, request->flags & REQ_POSITION, &error);
+	/* Without a pin the descriptor itself has to do, as for a plain system call. */
+	return error == -EMFILE || error == -ENFILE ? 0 : error;
+}
+
+static void carry_out(struct request *request)
+{
+	const struct op *op = request->op;
+
+	for (;;) {
+		enum issue_result result = op->issue(request, 0);
+
+		if (result == ISSUE_NEED_POLL) {
+			int error = asyncring__pool_wait_ready(request);
+
+			if (!error)
+				continue;
+			request_set_result(request, error);
+			return;
+		}
+		if (request->completion.res != -EINTR || op->properties & OP_NO_RESTART ||
+		    asyncring__pool_interrupted())
+			return;
+		request->completion.res = 0;
+		request->flags &= ~REQ_FAILED;
+	}
+}
+
+void asyncring__run_blocking(struct request *request)
+{
+	int error = 0;
+
+	/* Relaxed: whoever closes the ring also cancels, under the locks of the pool. */
+	if (atomic_load_explicit(&request->ring->closing, memory_order_relaxed))
+		error = -ECANCELED;
+	if (!error)
+		error = take_file(request);
+	if (!error && request->personality)
+		error = asyncring__personality_assume(request->ring, request->personality);
+	if (error) {
+		request_set_result(request, error);
+		return;
+	}
+	carry_out(request);
+	if (request->personality)
+		asyncring__personality_drop();
+}

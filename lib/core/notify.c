@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Telling those who do not sleep in enter(): the ring's descriptor becomes readable for poll and
+ * epoll, and the registered eventfd is signalled.
+ *
+ * The ring's descriptor is an epoll set with one eventfd inside: it polls as the eventfd does, it
+ * survives dup, and read() of it is refused. The application takes CQEs out without a call, so the
+ * descriptor cannot be made unreadable at that moment; and a write and a read of the eventfd for
+ * each batch would cost more than all the rest of an inline request. So the readability is lazy:
+ *
+ *   UNREADABLE --post: write the eventfd--> READABLE --empty look at the CQ: read it--> UNREADABLE
+ *
+ * with CHANGING in between in both directions, owned by the thread that makes the change. While it
+ * is READABLE, posting costs nothing. Whoever polls the descriptor, is told that it is readable and
+ * then finds the CQ empty, has made an "empty look": the application side sees SQ_FD_READABLE and
+ * makes one call of enter(GETEVENTS), which takes the readability back. A program that never polls
+ * the descriptor pays for one write in the life of the ring.
+ *
+ * Why no wake-up is lost: a poster publishes its CQEs first and looks at the state afterwards. If
+ * it finds READABLE or another poster's CHANGING, the descriptor is or becomes readable. If it
+ * finds a taker's CHANGING it goes away, but then the taker, who looks at the CQ again after
+ * storing UNREADABLE, sees those CQEs and makes the descriptor readable itself. For this every
+ * operation on the state is sequentially consistent.
+ */
+#include "core.h"
+#include "wait.h"
+
+enum readable_state { UNREADABLE, CHANGING, READABLE };
+
+static void add_one(int fd)
+{
+	uint64_t one = 1;
+
+	sys_write(fd, &one, sizeof(one));
+}
+
+static bool begin_change(struct ring *ring, uint32_t from)
+{
+	/* The plain look first: in the common case nothing is to be done, and nothing is written.
+	 */
+	return atomic_load_explicit(&ring->readable, memory_order_seq_cst) == from &&
+	       atomic_compare_exchange_strong_explicit(&ring->readable, &from, CHANGING,
+						       memory_order_seq_cst, memory_order_seq_cst);
+}
+
+static void make_readable(struct ring *ring)
+{
+	if (!begin_change(ring, UNREADABLE))
+		return;
+	add_one(ring->event_fd);
+	atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
+				 memory_order_relaxed);
+	atomic_store_explicit(&ring->readable, READABLE, memory_order_seq_cst);
+}
+
+static bool signals_eventfd(struct ring *ring, const struct wake *wake, bool async)
+{
+	if (wake->eventfd < 0 || (wake->eventfd_async && !async))
+		return false;
+	/* Relaxed: a switch the application throws when it likes. */
+	return !(atomic_load_explicit(&ring->words->cq_flags, memory_order_relaxed) &
+		 ASYNCRING_CQ_EVENTFD_DISABLED);
+}
+
+void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
+{
+	make_readable(ring);
+	if (signals_eventfd(ring, wake, async))
+		add_one(wake->eventfd);
+}
+
+static bool something_to_see(struct ring *ring)
+{
+	bool something;
+
+	lock_acquire(&ring->control->cq_lock);
+	something =
+		ring->deferred_count || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
+	lock_release(&ring->control->cq_lock);
+	return something;
+}
+
+void asyncring__notify_consumed(struct ring *ring)
+{
+	uint64_t count;
+
+	if (something_to_see(ring) || !begin_change(ring, READABLE))
+		return;
+	atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_FD_READABLE,
+				  memory_order_relaxed);
+	sys_read(ring->event_fd, &count, sizeof(count));
+	atomic_store_explicit(&ring->readable, UNREADABLE, memory_order_seq_cst);
+	if (something_to_see(ring))
+		make_readable(ring);
+}

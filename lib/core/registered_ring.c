@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registered ring descriptors: each thread has a table of its own, as each task has in the kernel.
+ * An entry is a name of its ring and keeps it alive like an open descriptor; the names of a thread
+ * that ends are dropped.
+ */
+#include <pthread.h>
+
+#include "core.h"
+#include "registered_ring.h"
+
+enum { SLOTS = 16 };
+
+/* Only its own thread looks into it. */
+struct ring_slots {
+	struct ring *rings[SLOTS];
+};
+
+static pthread_key_t key;
+static int key_error;
+
+static void drop_all(void *argument)
+{
+	struct ring_slots *slots = argument;
+
+	for (int i = 0; i < SLOTS; i++)
+		if (slots->rings[i] && !slots->rings[i]->inherited)
+			asyncring__ring_release_name(slots->rings[i]);
+	asyncring__free(slots);
+}
+
+static void create_key(void)
+{
+	key_error = -pthread_key_create(&key, drop_all);
+}
+
+/* The calling thread's table, made if @make; NULL if there is none. */
+static struct ring_slots *own_slots(bool make)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct ring_slots *slots;
+
+	pthread_once(&once, create_key);
+	if (key_error)
+		return NULL;
+	slots = pthread_getspecific(key);
+	if (slots || !make)
+		return slots;
+	slots = asyncring__alloc_zeroed(1, sizeof(*slots));
+	if (slots && pthread_setspecific(key, slots)) {
+		asyncring__free(slots);
+		slots = NULL;
+	}
+	return slots;
+}
+
+struct ring *asyncring__registered_ring_get(unsigned index, int *error)
+{
+	struct ring_slots *slots = own_slots(false);
+	struct ring *ring;
+
+	*error = -EINVAL;
+	if (index >= SLOTS || !slots)
+		return NULL;
+	ring = slots->rings[index];
+	*error = !ring ? -EBADF : -EEXIST;
+	if (!ring || ring->inherited)
+		return NULL;
+	/* Relaxed: the slot's name keeps the table's reference alive. */
+	atomic_fetch_add_explicit(&ring->references, 1, memory_order_relaxed);
+	return ring;
+}
+
+static int add_between(struct ring *ring, unsigned first, unsigned end)
+{
+	struct ring_slots *slots = own_slots(true);
+
+	if (!slots)
+		return -ENOMEM;
+	for (unsigned i = first; i < end; i++) {
+		if (slots->rings[i])
+			continue;
+		asyncring__ring_add_name(ring);
+		slots->rings[i] = ring;
+		return (int)i;
+	}
+	return -EBUSY;
+}
+
+int asyncring__registered_ring_add(struct ring *ring)
+{
+	return add_between(ring, 0, SLOTS);
+}
+
+static int register_one(struct asyncring_rsrc_update *update)
+{
+	unsigned first = 0, end = SLOTS;
+	struct ring *ring;
+	int index, error;
+
+	if (update->resv)
+		return -EINVAL;
+	if (update->offset != ~0u) {
+		if (update->offset >= SLOTS)
+			return -EINVAL;
+		first = update->offset;
+		end = first + 1;
+	}
+	ring = asyncring__ring_get((unsigned)update->data, &error);
+	if (!ring)
+		return error;
+	index = add_between(ring, first, end);
+	asyncring__ring_put(ring);
+	if (index < 0)
+		return index;
+	update->offset = (uint32_t)index;
+	return 0;
+}
+
+static void forget(unsigned index)
+{
+	struct ring_slots *slots = own_slots(false);
+	struct ring *ring = slots->rings[index];
+
+	slots->rings[index] = NULL;
+	asyncring__ring_release_name(ring);
+}
+
+int asyncring__registered_rings_register(uint64_t arg, unsigned count)
+{
+	struct asyncring_rsrc_update update;
+	unsigned done;
+	int error = 0;
+
+	if (!count || count > SLOTS)
+		return -EINVAL;
+	for (done = 0; done < count; done++) {
+		uint64_t place = arg + done * sizeof(update);
+
+		error = asyncring__copy_in(&update, place, sizeof(update));
+		if (!error)
+			error = register_one(&update);
+		if (error)
+			break;
+		error = asyncring__copy_out(place, &update, sizeof(update));
+		if (error) {
+			forget(update.offset);
+			break;
+		}
+	}
+	return done ? (int)done : error;
+}
+
+int asyncring__registered_rings_unregister(uint64_t arg, unsigned count)
+{
+	struct ring_slots *slots = own_slots(false);
+	struct asyncring_rsrc_update update;
+	unsigned done;
+	int error = 0;
+
+	if (!count || count > SLOTS)
+		return -EINVAL;
+	if (!slots)
+		return 0;
+	for (done = 0; done < count; done++) {
+		error = asyncring__copy_in(&update, arg + done * sizeof(update), sizeof(update));
+		if (!error && (update.resv || update.data || update.offset >= SLOTS))
+			error = -EINVAL;
+		if (error)
+			break;
+		if (slots->rings[update.offset])
+			forget(update.offset);
+	}
+	return done ? (int)done : error;
+}

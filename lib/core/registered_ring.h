@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread's registered rings: small numbers that stand for rings (registered_ring.c). */
+#ifndef ASYNCRING__REGISTERED_RING_H
+#define ASYNCRING__REGISTERED_RING_H
+
+#include <stdint.h>
+
+struct ring;
+
+/* The ring at @index with a reference, or NULL with -EINVAL or -EBADF in *error. */
+struct ring *asyncring__registered_ring_get(unsigned index, int *error);
+
+/* Put @ring, with a name of its own, at a free index: the index or -EBUSY, -ENOMEM. */
+int asyncring__registered_ring_add(struct ring *ring);
+
+/* REGISTER_RING_FDS, UNREGISTER_RING_FDS: @arg is an array of struct asyncring_rsrc_update. */
+int asyncring__registered_rings_register(uint64_t arg, unsigned count);
+int asyncring__registered_rings_unregister(uint64_t arg, unsigned count);
+
+#endif

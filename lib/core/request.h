@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request: one SQE from the moment it is taken out of the submission queue to its completion.
+ *
+ * Life.  A request is born with two references: one of the submission side, which keeps it until
+ * the submission path has wholly let go of it, and one of the side that carries it out. It
+ * completes - its resources go, its CQE appears, the next member of its chain starts - when the
+ * last of them is put, whoever puts it (complete.c). While only the submitting thread knows the
+ * request both references are in one hand and no atomic operation is made: the purely inline path.
+ *
+ * Ownership.  Between hand-over to an engine and completion exactly one party may decide the
+ * request's result: `state` below says which, and only its owner writes the result.
+ */
+#ifndef ASYNCRING__REQUEST_H
+#define ASYNCRING__REQUEST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <asyncring/abi.h>
+
+#include "list.h"
+
+struct batch;
+struct buffer;
+struct file;
+struct op;
+struct ring;
+
+/* What a CQE will say, and its place in the queue of those that did not fit (cq.c). */
+struct completion {
+	struct list node; /* ring->batch, ring->deferred or ring->backlog; see there for the lock */
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+	uint64_t extra[2]; /* second half of a 32-byte CQE */
+	bool of_request;   /* embedded in a request; otherwise allocated by itself */
+	bool extended;	   /* in a CQE_MIXED ring: takes two slots */
+};
+
+/* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
+enum request_flags {
+	REQ_SKIP_CQE = 1 << 8,	       /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
+	REQ_FAILED = 1 << 9,	       /* breaks a soft link: a failure or a short transfer */
+	REQ_PREP_FAILED = 1 << 10,     /* refused by preparation: never issued, result is set */
+	REQ_ARGS_COPIED = 1 << 11,     /* nothing but data buffers is read from the application */
+	REQ_NOWAIT = 1 << 12,	       /* the application asked for -EAGAIN rather than waiting */
+	REQ_POSITION = 1 << 13,	       /* offset -1: the file's own position */
+	REQ_READY = 1 << 14,	       /* the descriptor was reported ready: try without NOWAIT */
+	REQ_FILE_PLAIN = 1 << 15,      /* not pinned for want of descriptors: uses `fd` as it is */
+	REQ_HARDLINK_CHAIN = 1 << 16,  /* of a chain head: some member is hard-linked */
+	REQ_EXTENDED_CQE = 1 << 17,    /* asks for a 32-byte CQE in a CQE_MIXED ring */
+	REQ_SERIAL = 1 << 18,	       /* holds, or waits in, the lane of its inode */
+	REQ_UNBOUNDED = 1 << 19,       /* may block for ever: counted with the unbounded workers */
+	REQ_ACTIVE = 1 << 20,	       /* counted in ring->active */
+	REQ_DRAINED = 1 << 21,	       /* sits in, or came through, ring->drained */
+	REQ_CANCELABLE_POLL = 1 << 22, /* worker only waits for readiness: may be taken back */
+	REQ_SKIP_LINKS =
+		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
+	REQ_WAS_CANCELED = 1 << 24,  /* taken back before it ran, or by interruption */
+	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
+	REQ_CLEANUP = 1 << 26,	     /* the operation's cleanup() has something to let go of */
+};
+
+/*
+ * Who owns a request that was handed to the worker pool. Changed only with pool.lock held, except
+ * RUNNING <-> WAITING, which the worker's own lock guards (pool.c has the diagram).
+ */
+enum request_state {
+	STATE_SUBMITTER, /* not handed over; or linked behind another; or drained */
+	STATE_QUEUED,	 /* in a queue of the pool: whoever unlinks it owns it */
+	STATE_RUNNING,	 /* a worker is carrying it out */
+	STATE_WAITING, /* a worker waits for the descriptor's readiness: may be taken by a canceller
+			*/
+	STATE_TAKEN,   /* a canceller took it from a waiting worker */
+};
+
+/* Room for an operation's own arguments; each family casts it to a struct of its own. */
+#define REQUEST_DATA_SIZE 64
+
+struct request {
+	/* Owner: whoever may decide the result (see the head of this file). */
+	struct completion completion;
+	uint32_t flags;
+	int32_t fd; /* as in the SQE: a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
+
+	/* Constant from preparation to completion. */
+	struct ring *ring;
+	const struct op *op;
+	uint16_t buf_index;
+	uint16_t personality;
+	uint16_t ioprio;
+	uint8_t opcode;
+	/* Guarded as enum request_state says. */
+	uint8_t state;
+	bool fixed_file; /* constant: `fd` is a slot */
+
+	/* A reference to what the request works on, or NULL. Owner. */
+	struct file *file;
+	struct buffer *buffer;
+
+	/* The next member of the chain: submitter while it assembles the chain, then owner. */
+	struct request *link;
+
+	/*
+	 * Queued, state QUEUED: pool.lock. Waiting for a drain: ring->submit_lock.
+	 * Otherwise unused, self-linked.
+	 */
+	struct list node;
+
+	/*
+	 * References. Plain stores while the submitter has both; afterwards request_put's
+	 * acquire-release decrement pairs with itself in the other holder.
+	 */
+	_Atomic uint32_t references;
+	uint32_t serial_key; /* constant after hand-over: lane of the inode, with REQ_SERIAL */
+
+	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
+	void *async_data;
+
+	/* Owner. The operation's arguments. */
+	_Alignas(16) unsigned char data[REQUEST_DATA_SIZE];
+};
+
+_Static_assert(sizeof(struct request) <= 256, "memory per request in flight is promised");
+
+static inline struct request *request_of_completion(struct completion *completion)
+{
+	return container_of(completion, struct request, completion);
+}
+
+/* The operation's own view of request.data. */
+#define request_data(request, type)                                                                \
+	({                                                                                         \
+		_Static_assert(sizeof(type) <= REQUEST_DATA_SIZE, "too large for a request");      \
+		(type *)(void *)(request)->data;                                                   \
+	})
+
+/* Free list (request.c); the caller holds ring->submit_lock. NULL when memory is out. */
+struct request *asyncring__request_alloc(struct ring *ring);
+
+/* Back to the free list; any thread. The request is gone after this. */
+void asyncring__request_free(struct request *request);
+
+/* As request_free, for a caller that holds ring->submit_lock: no atomic operation. */
+void asyncring__request_free_locked(struct request *request);
+
+/* Frees all memory of a ring's requests; none may be in flight. */
+void asyncring__request_free_all(struct ring *ring);
+
+/* ---- result, set by the request's owner before it puts its reference ---- */
+
+/* Set the result; negative is a failure, which breaks a soft link. */
+static inline void request_set_result(struct request *request, int32_t res)
+{
+	request->completion.res = res;
+	if (res < 0)
+		request->flags |= REQ_FAILED;
+}
+
+/* As request_set_result; fewer bytes than wanted break a soft link as a failure does. */
+static inline void request_set_transfer(struct request *request, int64_t res, uint64_t wanted)
+{
+	request->completion.res = (int32_t)res;
+	if (res < 0 || (uint64_t)res != wanted)
+		request->flags |= REQ_FAILED;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an application registers with a ring (register.c and the files named here), besides files
+ * (file_table.h) and rings (registered_ring.h). Unless said otherwise the caller holds
+ * ring->submit_lock and results are those of the register system call.
+ */
+#ifndef ASYNCRING__RESOURCES_H
+#define ASYNCRING__RESOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ring;
+
+/* Let go of everything registered; the ring is closing and nobody else uses it. No lock. */
+void asyncring__resources_release(struct ring *ring);
+
+/* buffer.c */
+int asyncring__buffers_register(struct ring *ring, uint64_t iovecs, uint64_t tags, unsigned count,
+				bool sparse);
+int asyncring__buffers_unregister(struct ring *ring);
+int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovecs, uint64_t tags,
+			      unsigned count);
+/* CLONE_BUFFERS; takes the locks it needs itself, one after the other. */
+int asyncring__buffers_clone(struct ring *ring, uint64_t arg);
+
+/* restrictions.c */
+int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned count);
+
+/* credentials.c */
+int asyncring__personality_register(struct ring *ring);
+int asyncring__personality_unregister(struct ring *ring, unsigned id);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring: its memory, what the application sees of it, and everything the library keeps for it.
+ *
+ * Lock order (a thread that holds one of these takes only later ones):
+ *   1. ring->submit_lock    submission, registered resources, drained requests
+ *   2. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
+ *   3. pool.lock            queues of requests, workers, lanes (engine/pool.c)
+ *   4. worker.lock          what one worker is carrying out
+ *   5. ring->control->cq_lock  the completion queue and its waiters
+ *   6. files.lock           the list of all pins, parked pins (core/file.c)
+ *   7. ring_table.lock      descriptor -> ring
+ * No lock is held across a wake-up of another thread, nor across a system call that can block for
+ * long, except submit_lock: what a submitter does inline it does under its ring's submit_lock.
+ * Two rings' submit_locks are never held together.
+ *
+ * Life.  ring->references counts the table's reference, and one for each call in progress. Ring
+ * structures are never returned to the system, only reused (ring_table.c), so that a reader may
+ * look at one that is just being closed.
+ */
+#ifndef ASYNCRING__RING_H
+#define ASYNCRING__RING_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <asyncring/abi.h>
+
+#include "list.h"
+#include "lock.h"
+
+struct buffer;
+struct file;
+struct request;
+struct sq_thread;
+
+/*
+ * The words at the head of the ring memory, where the kernel has them too: programs hard-code
+ * these offsets (ring_memory.c asserts them). Application and library both write here, so nothing
+ * read from here is trusted: indices are masked, and the library keeps its own copies of what it
+ * alone advances.
+ */
+struct ring_words {
+	_Alignas(64) _Atomic uint32_t sq_head; /* written by the submitter */
+	_Alignas(64) _Atomic uint32_t sq_tail; /* written by the application */
+	_Alignas(64) _Atomic uint32_t cq_head; /* written by the application */
+	_Alignas(64) _Atomic uint32_t cq_tail; /* written under cq_lock */
+	_Alignas(64) uint32_t sq_mask;	       /* these four: for the application only */
+	uint32_t cq_mask;
+	uint32_t sq_entries;
+	uint32_t cq_entries;
+	_Atomic uint32_t sq_dropped; /* written by the submitter */
+	_Atomic uint32_t sq_flags;   /* ASYNCRING_SQ_*: several writers, or-ed and and-ed */
+	_Atomic uint32_t cq_flags;   /* ASYNCRING_CQ_*: written by the application */
+	_Atomic uint32_t cq_overflow;
+	_Alignas(64) unsigned char cqes[];
+};
+
+/*
+ * What the two sides of a sleep/wake need, in memory of its own that the application does not
+ * know, but shared like the ring's: no pointers, no private futexes.
+ */
+struct ring_control {
+	struct lock cq_lock;
+	/* Threads asleep in enter(). cq_lock. */
+	uint32_t waiters;
+	/* The nearest CQ tail any of them wants; meaningless while waiters is 0. cq_lock. */
+	uint32_t wake_tail;
+	/* Futex word the waiters sleep on; incremented under cq_lock, then woken without it. */
+	_Atomic uint32_t wake_sequence;
+};
+
+/*
+ * Requests of one submission that are not yet passed on: finished ones whose CQEs are posted
+ * together, and those for workers, which are handed over together. submit_lock.
+ */
+#define BATCH_PINS   8
+#define BATCH_PUNTED 16
+
+struct batch {
+	struct list done; /* completion.node: both references are the submitter's */
+	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
+	unsigned punted_count;
+	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
+	struct {
+		int fd;
+		struct file *file;
+	} pins[BATCH_PINS];
+	unsigned pin_count;
+	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
+	uint8_t file_size;
+};
+
+enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
+
+enum ring_limits {
+	RING_SQ_ENTRIES_MAX = 32768,
+	RING_CQ_ENTRIES_MAX = 65536,
+};
+
+/* Registered files or buffers: slot -> object, with a reference for each slot in use. */
+struct file_table {
+	struct file **slots; /* NULL: no table */
+	unsigned count;
+	/* Where automatic slot allocation looks: [alloc_start, alloc_end), next at alloc_hint. */
+	unsigned alloc_start, alloc_end, alloc_hint;
+};
+
+struct buffer_table {
+	struct buffer **slots;
+	unsigned count;
+};
+
+struct restrictions {
+	bool registered; /* a list was given: nothing that it does not name is allowed */
+	uint64_t register_opcodes;
+	uint64_t sqe_opcodes[2];
+	uint8_t sqe_flags_allowed;
+	uint8_t sqe_flags_required;
+};
+
+struct credentials;
+
+#define PERSONALITIES_MAX 128
+
+struct ring {
+	/*
+	 * The table's reference and one for each call in progress; 0: the structure is unused.
+	 * First, because it outlives every use of the structure, as does what follows up to
+	 * `names`: a thread with a stale pointer may look at it.
+	 */
+	_Atomic uint32_t references;
+	/* Set once at close, before anything is torn down. */
+	_Atomic bool closing;
+	/* Not yet enabled (SETUP_R_DISABLED). Cleared with release, under submit_lock. */
+	_Atomic bool disabled;
+	/* A drain is not over. Written under submit_lock; drain.c says who reads it without. */
+	_Atomic bool drain_active;
+	/*
+	 * Requests that are not the submitter's alone: drained, linked behind one that is, queued,
+	 * running. Incremented under submit_lock at hand-over; decremented as the last thing done
+	 * for a completed request, which pairs with the reads in close and in drain.c.
+	 */
+	_Atomic uint32_t active;
+	/* Futex: a closing thread sleeps here until active is 0 and the calls have left. */
+	_Atomic uint32_t active_sequence;
+	/* Belongs to the process this one was forked from. Set in the child's fork handler. */
+	bool inherited;
+	pthread_mutex_t submit_lock;
+
+	/*
+	 * What keeps the ring alive for the application: descriptors known to be its, and
+	 * registrations in threads' tables. When the last goes the ring is closed. ring_table.lock.
+	 */
+	unsigned names;
+	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
+
+	/* ---- constant from setup to close ---- */
+	uint32_t flags; /* ASYNCRING_SETUP_* */
+	uint32_t sq_entries, cq_entries;
+	uint32_t sqe_shift; /* log2 of the SQE stride in bytes */
+	uint32_t cqe_shift; /* log2 of the CQE stride in bytes */
+	struct ring_words *words;
+	unsigned char *cqes;
+	uint32_t *sq_array; /* NULL with NO_SQARRAY */
+	unsigned char *sqes;
+	struct ring_control *control;
+	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
+	size_t memory_size;
+	int fd;	      /* the epoll descriptor the application knows */
+	int event_fd; /* inside it: readable while the ring's descriptor is */
+	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
+	struct sq_thread *sq_thread;
+	struct list sq_node; /* in sq_thread.rings: sq_thread.lock */
+
+	/* ---- submission: submit_lock ---- */
+	/* The true one; words->sq_head is for the application. Atomic for those who only look. */
+	_Atomic uint32_t sq_head;
+	/* SINGLE_ISSUER: the thread that may submit; 0: the first one to come. */
+	uint64_t owner_thread;
+	struct request *free_requests; /* linked through request.link */
+	struct list request_blocks;
+	/* A chain under construction, or NULL. */
+	struct request *chain_head, *chain_tail;
+	/* Requests held back by a drain, in order (request.node). */
+	struct list drained;
+	bool drain_next; /* the request after a chain with a drain is drained too */
+	unsigned drained_count;
+	struct batch batch;
+
+	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
+	_Atomic(struct request *) returned_requests;
+
+	/* ---- completion queue: control->cq_lock ---- */
+	uint32_t cq_tail;    /* the true one */
+	struct list backlog; /* completions that found the CQ full, oldest first */
+	bool backlog_flag;   /* what SQ_CQ_OVERFLOW says */
+	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
+	struct list deferred;
+	uint32_t deferred_count;
+	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
+
+	/* ---- notification (notify.c) ---- */
+	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
+	_Atomic uint32_t readable;
+	/* Registered eventfd, -1: none. Written under submit_lock and cq_lock; read under either.
+	 */
+	int eventfd;
+	bool eventfd_async;
+
+	/* ---- registered resources: submit_lock ---- */
+	struct file_table files;
+	struct buffer_table buffers;
+	struct restrictions restrictions;
+	struct credentials *personalities[PERSONALITIES_MAX];
+	unsigned next_personality;
+
+	/* Queues of requests that wait for a worker; pool.lock. */
+	struct ring_queue {
+		struct list requests;
+		struct list node; /* in pool's list of rings with work */
+		struct ring *ring;
+	} queues[2];
+
+	struct list free_node; /* in ring_table.c's list of live or of unused rings: its lock */
+};
+
+static inline bool ring_defers(const struct ring *ring)
+{
+	return ring->flags & ASYNCRING_SETUP_DEFER_TASKRUN;
+}
+
+/* ---- ring_table.c ---- */
+
+/* A fresh structure with one reference and one name, not yet findable; NULL: out of memory. */
+struct ring *asyncring__ring_alloc(void);
+/* Back to the unused ones. True if it was the last ring of the process. */
+bool asyncring__ring_free(struct ring *ring);
+/* Make @ring findable by @fd; 0 or -ENOMEM. */
+int asyncring__ring_publish(struct ring *ring, int fd);
+/* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
+struct ring *asyncring__ring_get(unsigned fd, int *error);
+void asyncring__ring_put(struct ring *ring);
+/* Take @fd out of the table; its name is now the caller's to drop. NULL: no ring's. */
+struct ring *asyncring__ring_unpublish(int fd, int *error);
+bool asyncring__ring_is_ring(int fd);
+/* Has the process a ring of its own? */
+bool asyncring__rings_live(void);
+void asyncring__ring_add_name(struct ring *ring);
+/* True if it was the last: then the caller closes the ring. */
+bool asyncring__ring_drop_name(struct ring *ring);
+
+/* ---- thread.c, setup.c ---- */
+
+/* A number for the calling thread that no other thread of the process ever has; never 0. */
+uint64_t asyncring__thread_number(void);
+
+/* One name of the ring goes: with the last one it is torn down before this returns. */
+void asyncring__ring_release_name(struct ring *ring);
+
+static inline void ring_lock(struct ring *ring)
+{
+	pthread_mutex_lock(&ring->submit_lock);
+}
+
+static inline void ring_unlock(struct ring *ring)
+{
+	pthread_mutex_unlock(&ring->submit_lock);
+}
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which ring a descriptor stands for.
+ *
+ * Looking a ring up happens in every call and takes no lock: the slot of the descriptor's number is
+ * read, a reference taken unless the count is already 0, and the slot read again. That is safe
+ * because ring structures are never returned to the system: a stale pointer still points to a ring,
+ * perhaps another one, and the second look at the slot finds that out.
+ *
+ * A descriptor that is not in the table may still be a ring's, by dup(): /proc/self/fdinfo tells of
+ * an epoll set what is registered in it and with which data, and each ring's set carries a number
+ * of its own there. Such a duplicate is entered in the table once found.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "fork.h"
+
+enum { CHUNK_SLOTS = 1024, CHUNKS = 4096 };
+
+struct chunk {
+	/* Written under table.lock; read by anybody (acquire, pairs with release in set_slot). */
+	_Atomic(struct ring *) slots[CHUNK_SLOTS];
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct list unused;			/* ring.free_node: lock */
+	struct list live;			/* ring.free_node: lock */
+	unsigned live_count;			/* lock */
+	uint64_t next_cookie;			/* lock */
+	_Atomic(struct chunk *) chunks[CHUNKS]; /* as chunk.slots; never removed */
+} table = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.unused = {&table.unused, &table.unused},
+	.live = {&table.live, &table.live},
+	/* Above any pointer or descriptor that another epoll set is likely to carry as data. */
+	.next_cookie = 0xa51c000000000001ull,
+};
+
+static _Atomic(struct ring *) *slot_of(unsigned fd)
+{
+	struct chunk *chunk;
+
+	if (fd >= CHUNK_SLOTS * CHUNKS)
+		return NULL;
+	chunk = atomic_load_explicit(&table.chunks[fd / CHUNK_SLOTS], memory_order_acquire);
+	return chunk ? &chunk->slots[fd % CHUNK_SLOTS] : NULL;
+}
+
+/* table.lock held. */
+static int set_slot(unsigned fd, struct ring *ring)
+{
+	_Atomic(struct ring *) *slot = slot_of(fd);
+
+	if (!slot) {
+		struct chunk *chunk;
+
+		if (fd >= CHUNK_SLOTS * CHUNKS)
+			return -ENOMEM;
+		chunk = asyncring__alloc_zeroed(1, sizeof(*chunk));
+		if (!chunk)
+			return -ENOMEM;
+		atomic_store_explicit(&table.chunks[fd / CHUNK_SLOTS], chunk, memory_order_release);
+		slot = &chunk->slots[fd % CHUNK_SLOTS];
+	}
+	atomic_store_explicit(slot, ring, memory_order_release);
+	return 0;
+}
+
+static struct ring *new_ring(void)
+{
+	struct ring *ring;
+
+	ring = asyncring__alloc_zeroed(1, sizeof(*ring));
+	if (!ring)
+		return NULL;
+	pthread_mutex_init(&ring->submit_lock, NULL);
+	return ring;
+}
+
+/* Everything but the lock and what readers of a stale pointer may look at. */
+static void reset(struct ring *ring)
+{
+	/* The lock is for a thread that still comes with a stale pointer (complete.c). */
+	pthread_mutex_lock(&ring->submit_lock);
+	memset((char *)ring + offsetof(struct ring, names), 0,
+	       sizeof(*ring) - offsetof(struct ring, names));
+	atomic_store_explicit(&ring->active, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->closing, false, memory_order_relaxed);
+	atomic_store_explicit(&ring->drain_active, false, memory_order_relaxed);
+	list_init(&ring->request_blocks);
+	list_init(&ring->drained);
+	list_init(&ring->sq_node);
+	list_init(&ring->batch.done);
+	list_init(&ring->backlog);
+	list_init(&ring->deferred);
+	list_init(&ring->fd_waiters);
+	for (int i = 0; i < 2; i++) {
+		list_init(&ring->queues[i].requests);
+		list_init(&ring->queues[i].node);
+		ring->queues[i].ring = ring;
+	}
+	ring->fd = ring->event_fd = ring->eventfd = -1;
+	pthread_mutex_unlock(&ring->submit_lock);
+}
+
+struct ring *asyncring__ring_alloc(void)
+{
+	struct list *node;
+	struct ring *ring;
+
+	pthread_mutex_lock(&table.lock);
+	node = list_take_first(&table.unused);
+	pthread_mutex_unlock(&table.lock);
+	ring = node ? container_of(node, struct ring, free_node) : new_ring();
+	if (!ring)
+		return NULL;
+	reset(ring);
+	pthread_mutex_lock(&table.lock);
+	ring->cookie = table.next_cookie++;
+	ring->names = 1;
+	list_append(&table.live, &ring->free_node);
+	table.live_count++;
+	pthread_mutex_unlock(&table.lock);
+	/* Release, pairs with the acquire in try_get: what was reset is seen with the count. */
+	atomic_store_explicit(&ring->references, 1, memory_order_release);
+	return ring;
+}
+
+bool asyncring__ring_free(struct ring *ring)
+{
+	bool last;
+
+	pthread_mutex_lock(&table.lock);
+	list_remove(&ring->free_node);
+	list_append(&table.unused, &ring->free_node);
+	last = --table.live_count == 0;
+	pthread_mutex_unlock(&table.lock);
+	return last;
+}
+
+int asyncring__ring_publish(struct ring *ring, int fd)
+{
+	int error;
+
+	pthread_mutex_lock(&table.lock);
+	error = set_slot((unsigned)fd, ring);
+	pthread_mutex_unlock(&table.lock);
+	return error;
+}
+
+static bool try_get(struct ring *ring)
+{
+	uint32_t count = atomic_load_explicit(&ring->references, memory_order_relaxed);
+
+	do {
+		if (!count)
+			return false;
+		/* Acquire, pairs with the release in asyncring__ring_alloc. */
+	} while (!atomic_compare_exchange_weak_explicit(
+		&ring->references, &count, count + 1, memory_order_acquire, memory_order_relaxed));
+	return true;
+}
+
+void asyncring__ring_put(struct ring *ring)
+{
+	/* Release, pairs with the acquire of the closing thread, which waits for a count of 1. */
+	atomic_fetch_sub_explicit(&ring->references, 1, memory_order_seq_cst);
+	if (atomic_load_explicit(&ring->closing, memory_order_seq_cst)) {
+		atomic_fetch_add_explicit(&ring->active_sequence, 1, memory_order_seq_cst);
+		sys_futex_wake(&ring->active_sequence, INT_MAX);
+	}
+}
+
+/* The number a ring's epoll set carries, or 0 if @fd is no such set. */
+static uint64_t cookie_of(unsigned fd)
+{
+	char path[48], text[512];
+	const char *field;
+	long length;
+	int info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%u", fd);
+	info = (int)sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (info < 0)
+		return 0;
+	length = sys_read(info, text, sizeof(text) - 1);
+	sys_close(info);
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	field = strstr(text, "data:");
+	return field && strstr(text, "tfd:") ? strtoull(field + 5, NULL, 16) : 0;
+}
+
+/* table.lock held. */
+static struct ring *ring_with_cookie(uint64_t cookie)
+{
+	struct list *node;
+
+	list_for_each (node, &table.live) {
+		struct ring *ring = container_of(node, struct ring, free_node);
+
+		if (ring->cookie == cookie)
+			return ring;
+	}
+	return NULL;
+}
+
+/* A duplicate made with dup() becomes a further name of its ring. */
+static bool adopt_duplicate(unsigned fd)
+{
+	uint64_t cookie = cookie_of(fd);
+	bool adopted = false;
+	struct ring *ring;
+
+	if (!cookie)
+		return false;
+	pthread_mutex_lock(&table.lock);
+	ring = ring_with_cookie(cookie);
+	if (ring && ring->names && !set_slot(fd, ring)) {
+		ring->names++;
+		adopted = true;
+	}
+	pthread_mutex_unlock(&table.lock);
+	return adopted;
+}
+
+struct ring *asyncring__ring_get(unsigned fd, int *error)
+{
+	for (;;) {
+		_Atomic(struct ring *) *slot = slot_of(fd);
+		/* Acquire, pairs with the release in set_slot. */
+		struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+
+		if (!ring) {
+			if (adopt_duplicate(fd))
+				continue;
+			*error = sys_fcntl((int)fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
+			return NULL;
+		}
+		if (ring->inherited) {
+			*error = -EEXIST;
+			return NULL;
+		}
+		if (!try_get(ring))
+			continue;
+		if (atomic_load_explicit(slot, memory_order_acquire) == ring)
+			return ring;
+		asyncring__ring_put(ring);
+	}
+}
+
+struct ring *asyncring__ring_unpublish(int fd, int *error)
+{
+	_Atomic(struct ring *) *slot = slot_of((unsigned)fd);
+	struct ring *ring = NULL;
+
+	if (fd >= 0 && slot && !atomic_load_explicit(slot, memory_order_acquire))
+		adopt_duplicate((unsigned)fd);
+	pthread_mutex_lock(&table.lock);
+	if (fd >= 0 && slot)
+		ring = atomic_load_explicit(slot, memory_order_acquire);
+	if (ring)
+		set_slot((unsigned)fd, NULL);
+	pthread_mutex_unlock(&table.lock);
+	if (!ring)
+		*error = sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
+	return ring;
+}
+
+bool asyncring__rings_live(void)
+{
+	bool live;
+
+	pthread_mutex_lock(&table.lock);
+	live = table.live_count != 0;
+	pthread_mutex_unlock(&table.lock);
+	return live;
+}
+
+bool asyncring__ring_is_ring(int fd)
+{
+	_Atomic(struct ring *) *slot = slot_of((unsigned)fd);
+
+	return fd >= 0 && slot && atomic_load_explicit(slot, memory_order_acquire);
+}
+
+void asyncring__ring_add_name(struct ring *ring)
+{
+	pthread_mutex_lock(&table.lock);
+	ring->names++;
+	pthread_mutex_unlock(&table.lock);
+}
+
+bool asyncring__ring_drop_name(struct ring *ring)
+{
+	bool last;
+
+	pthread_mutex_lock(&table.lock);
+	last = --ring->names == 0;
+	pthread_mutex_unlock(&table.lock);
+	return last;
+}
+
+/* ---- fork (fork.c) ---- */
+
+void asyncring__rings_before_fork(void)
+{
+	pthread_mutex_lock(&table.lock);
+}
+
+void asyncring__rings_after_fork_parent(void)
+{
+	pthread_mutex_unlock(&table.lock);
+}
+
+/* In the child: what is inherited stands for the parent's rings and serves no call but close. */
+void asyncring__rings_after_fork_child(void)
+{
+	struct list *node;
+
+	list_for_each (node, &table.live)
+		container_of(node, struct ring, free_node)->inherited = true;
+	table.live_count = 0;
+	list_init(&table.live);
+	pthread_mutex_unlock(&table.lock);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* From the parameters of asyncring_setup() to a ring's memory (setup.c, ring_memory.c). */
+#ifndef ASYNCRING__SETUP_H
+#define ASYNCRING__SETUP_H
+
+#include "ring.h"
+
+/* Check the numbers of entries and fill in sizes; 0 or a negative errno. */
+int asyncring__ring_configure(struct ring *ring, unsigned entries, struct asyncring_params *params);
+/* Allocate and lay out the memory of a configured ring; fills in the offsets of @params. */
+int asyncring__ring_map(struct ring *ring, struct asyncring_params *params);
+void asyncring__ring_unmap(struct ring *ring);
+
+#endif

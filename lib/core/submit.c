@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submission: SQEs out of the ring, checked, put into chains, and passed on to issue.c.
+ *
+ * Everything here runs under ring->submit_lock, in the thread that called enter() or in the ring's
+ * SQ thread. An SQE is copied out of the ring's memory once and only the copy is looked at: the
+ * application may scribble over the original at any time (rule 6).
+ */
+#include <string.h>
+
+#include "core.h"
+
+enum {
+	SQE_FLAGS_VALID = ASYNCRING_SQE_FIXED_FILE | ASYNCRING_SQE_IO_DRAIN |
+			  ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK | ASYNCRING_SQE_ASYNC |
+			  ASYNCRING_SQE_BUFFER_SELECT | ASYNCRING_SQE_CQE_SKIP_SUCCESS,
+	SQE_FLAGS_LINK = ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK,
+};
+
+/* Where a submission stands: the entry just taken, and how many more it may take. */
+struct cursor {
+	union {
+		struct asyncring_sqe sqe;
+		unsigned char bytes[128];
+	} copy;
+	uint32_t index; /* of the SQE in the array of SQEs */
+	unsigned left;
+};
+
+static uint32_t sq_head(const struct ring *ring)
+{
+	/* Relaxed: written under submit_lock only; others just want to know whether to come in. */
+	return atomic_load_explicit(&ring->sq_head, memory_order_relaxed);
+}
+
+static uint32_t advance_sq_head(struct ring *ring)
+{
+	uint32_t head = sq_head(ring);
+
+	atomic_store_explicit(&ring->sq_head, head + 1, memory_order_relaxed);
+	return head;
+}
+
+unsigned asyncring__sq_pending_hint(const struct ring *ring)
+{
+	/*
+	 * Acquire, pairs with the application's release of the tail: the SQEs before it are there.
+	 * Sequentially consistent for the SQ thread that is about to sleep (sq_thread.c).
+	 */
+	uint32_t tail = atomic_load_explicit(&ring->words->sq_tail, memory_order_seq_cst);
+	uint32_t pending = tail - sq_head(ring);
+
+	return pending < ring->sq_entries ? pending : ring->sq_entries;
+}
+
+/*
+ * Copy the next SQE and advance. False if the index the application wrote is out of range: then
+ * the entry is skipped and counted as dropped.
+ */
+static bool take_sqe(struct ring *ring, struct cursor *cursor)
+{
+	uint32_t mask = ring->sq_entries - 1;
+	uint32_t index = advance_sq_head(ring) & mask;
+
+	if (ring->sq_array) {
+		/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
+		index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED);
+		if (index > mask) {
+			atomic_fetch_add_explicit(&ring->words->sq_dropped, 1,
+						  memory_order_relaxed);
+			return false;
+		}
+	}
+	memcpy(&cursor->copy, ring->sqes + ((size_t)index << ring->sqe_shift),
+	       (size_t)1 << ring->sqe_shift);
+	cursor->index = index;
+	cursor->left--;
+	return true;
+}
+
+/*
+ * An operation with a 128-byte SQE in a ring of mixed sizes: the second half is the SQE next to the
+ * first, and consumes an entry of its own.
+ */
+static int take_second_half(struct ring *ring, struct cursor *cursor)
+{
+	if (ring->flags & ASYNCRING_SETUP_SQE128)
+		return 0;
+	if (!(ring->flags & ASYNCRING_SETUP_SQE_MIXED) || !cursor->left ||
+	    cursor->index == ring->sq_entries - 1)
+		return -EINVAL;
+	memcpy(cursor->copy.bytes + 64, ring->sqes + ((size_t)(cursor->index + 1) << 6), 64);
+	advance_sq_head(ring);
+	cursor->left--;
+	return 0;
+}
+
+static bool allowed_by_restrictions(const struct ring *ring, const struct request *request)
+{
+	const struct restrictions *restrictions = &ring->restrictions;
+	uint8_t flags = (uint8_t)request->flags;
+
+	if (!(restrictions->sqe_opcodes[request->opcode >> 6] & (1ull << (request->opcode & 63))))
+		return false;
+	if ((flags & restrictions->sqe_flags_required) != restrictions->sqe_flags_required)
+		return false;
+	return !(flags & ~(restrictions->sqe_flags_allowed | restrictions->sqe_flags_required));
+}
+
+/* A drain anywhere in a chain holds the chain's head back, and what comes after the chain. */
+static void begin_drain(struct ring *ring)
+{
+	/* Sequentially consistent: see drain.c. */
+	atomic_store_explicit(&ring->drain_active, true, memory_order_seq_cst);
+	if (ring->chain_head) {
+		ring->chain_head->flags |= ASYNCRING_SQE_IO_DRAIN;
+		ring->drain_next = true;
+	}
+}
+
+/* What every opcode has in common; 0 or the errno with which the request is refused. */
+static int prepare(struct ring *ring, struct request *request, struct cursor *cursor)
+{
+	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
+	const struct op *op;
+
+	request->flags = sqe->flags;
+	request->completion.user_data = sqe->user_data;
+	request->completion.res = 0;
+	request->completion.flags = 0;
+	request->completion.extra[0] = request->completion.extra[1] = 0;
+	request->completion.extended = false;
+	request->opcode = sqe->opcode;
+	request->fd = sqe->fd;
+	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
+	request->buf_index = sqe->buf_index;
+	request->personality = sqe->personality;
+	request->ioprio = sqe->ioprio;
+	request->state = STATE_SUBMITTER;
+	request->file = NULL;
+	request->buffer = NULL;
+	request->async_data = NULL;
+
+	op = asyncring__op(sqe->opcode);
+	request->op = op;
+	if (!op)
+		return -EINVAL;
+	if (op->properties & OP_SQE128) {
+		int error = take_second_half(ring, cursor);
+
+		if (error)
+			return error;
+	}
+	if (sqe->flags) {
+		if (sqe->flags & ~SQE_FLAGS_VALID)
+			return -EINVAL;
+		if (sqe->flags & ASYNCRING_SQE_BUFFER_SELECT &&
+		    !(op->properties & OP_BUFFER_SELECT))
+			return -EOPNOTSUPP;
+		if (sqe->flags & ASYNCRING_SQE_IO_DRAIN)
+			begin_drain(ring);
+	}
+	if (ring->restrictions.registered && !allowed_by_restrictions(ring, request))
+		return -EACCES;
+	if (ring->drain_next && !ring->chain_head) {
+		ring->drain_next = false;
+		atomic_store_explicit(&ring->drain_active, true, memory_order_seq_cst);
+		request->flags |= ASYNCRING_SQE_IO_DRAIN;
+	}
+	if (sqe->ioprio && !(op->properties & OP_IOPRIO))
+		return -EINVAL;
+	if (ring->flags & ASYNCRING_SETUP_IOPOLL && !(op->properties & OP_IOPOLL))
+		return -EINVAL;
+	if (sqe->personality &&
+	    (sqe->personality > PERSONALITIES_MAX || !ring->personalities[sqe->personality - 1]))
+		return -EINVAL;
+	return op->prep(request, sqe);
+}
+
+/* Fail @request, and with it the chain it belongs to. */
+static void refuse(struct ring *ring, struct request *request, int error)
+{
+	struct request *head = ring->chain_head;
+
+	request_set_result(request, error);
+	request->flags |= REQ_PREP_FAILED;
+	if (head && !(head->flags & REQ_PREP_FAILED)) {
+		request_set_result(head, -ECANCELED);
+		head->flags |= REQ_PREP_FAILED;
+	}
+}
+
+/*
+ * A complete chain, or a lone request. The error that only came to light on the way, if it is one
+ * that preparation would have found, else 0.
+ */
+static int start(struct request *head)
+{
+	if (head->flags & REQ_PREP_FAILED) {
+		/* Nothing of it runs, hard links or not. */
+		for (struct request *member = head; member; member = member->link)
+			member->flags &= ~ASYNCRING_SQE_IO_HARDLINK;
+		asyncring__request_done(head);
+		return 0;
+	}
+	if (asyncring__drain_hold(head))
+		return 0;
+	if (asyncring__issue_inline(head) && head->flags & REQ_PREP_FAILED)
+		return head->completion.res;
+	return 0;
+}
+
+/* 0, or the error that ends the batch unless SUBMIT_ALL is set. */
+static int submit_one(struct ring *ring, struct request *request, struct cursor *cursor)
+{
+	int error = prepare(ring, request, cursor);
+	bool links_on = request->flags & SQE_FLAGS_LINK;
+	struct request *head = ring->chain_head;
+
+	/*
+	 * What starts some time later must be stable now; for a request that starts right away
+	 * issue.c sees to that if it has to wait. Relaxed: written under submit_lock only.
+	 */
+	if (!error &&
+	    (head || links_on || atomic_load_explicit(&ring->drain_active, memory_order_relaxed)))
+		error = asyncring__request_stabilise(request);
+	if (error)
+		refuse(ring, request, error);
+	if (!head && !links_on) {
+		int late = start(request);
+
+		return error ? error : late;
+	}
+	if (head)
+		ring->chain_tail->link = request;
+	else
+		ring->chain_head = request;
+	ring->chain_tail = request;
+	if (links_on)
+		return 0;
+	head = ring->chain_head;
+	ring->chain_head = NULL;
+	start(head);
+	return error;
+}
+
+int asyncring__submit(struct ring *ring, unsigned count)
+{
+	unsigned pending = asyncring__sq_pending_hint(ring);
+	struct cursor cursor;
+
+	if (count > pending)
+		count = pending;
+	if (!count)
+		return 0;
+	cursor.left = count;
+	while (cursor.left) {
+		struct request *request = asyncring__request_alloc(ring);
+
+		if (!request)
+			break;
+		if (!take_sqe(ring, &cursor)) {
+			asyncring__request_free_locked(request);
+			break;
+		}
+		if (submit_one(ring, request, &cursor) < 0 &&
+		    !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
+			break;
+	}
+	if (ring->chain_head) {
+		/* A chain ends with the submission that began it. */
+		struct request *head = ring->chain_head;
+
+		ring->chain_head = NULL;
+		start(head);
+	}
+	/* Release, pairs with the application's acquire: these slots are its own again. */
+	atomic_store_explicit(&ring->words->sq_head, sq_head(ring), memory_order_release);
+	asyncring__batch_finish(ring);
+	if (cursor.left == count && !ring->free_requests)
+		return -EAGAIN;
+	return (int)(count - cursor.left);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling threads apart: thread ids and pthread_t are used again, these numbers are not. */
+#include "core.h"
+
+uint64_t asyncring__thread_number(void)
+{
+	static _Atomic uint64_t last;
+	static __thread uint64_t number;
+
+	if (!number)
+		/* Relaxed: only that each gets another one matters. */
+		number = 1 + atomic_fetch_add_explicit(&last, 1, memory_order_relaxed);
+	return number;
+}

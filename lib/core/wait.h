@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Sleeping until completions are there, and waking those who sleep (wait.c). */
+#ifndef ASYNCRING__WAIT_H
+#define ASYNCRING__WAIT_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <asyncring/abi.h>
+
+struct ring;
+
+struct wait_arguments {
+	unsigned min_complete;
+	const sigset_t *sigmask; /* NULL: the thread keeps its own */
+	bool has_timeout;
+	bool absolute;
+	struct __kernel_timespec timeout;
+	uint32_t min_wait_usec;
+};
+
+/*
+ * Sleep until the application finds @min_complete CQEs. 0, -ETIME, -EINTR, -EBADF if the ring was
+ * closed meanwhile. No lock held.
+ */
+int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments);
+
+/* Whom a batch of completions wakes: worked out under cq_lock, done without it. */
+struct wake {
+	bool sleepers;
+	int eventfd; /* the registered eventfd as it was under the lock, or -1 */
+	bool eventfd_async;
+};
+
+/* cq_lock held, after completions were added. */
+struct wake asyncring__wake_prepare(struct ring *ring);
+void asyncring__wake(struct ring *ring, const struct wake *wake);
+
+/* Wake every waiter, to find that the ring is closing. */
+void asyncring__wake_all(struct ring *ring);
+
+/*
+ * After completions were added, without locks: make the ring's descriptor readable and signal the
+ * registered eventfd (notify.c). @async: not from the ring's own submission.
+ */
+void asyncring__notify(struct ring *ring, const struct wake *wake, bool async);
+
+/* The application found the CQ empty: take the readability of the descriptor back. */
+void asyncring__notify_consumed(struct ring *ring);
+
+#endif

@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker pool: which request is carried out by which thread, and when threads come and go.
+ *
+ * Queues. Each ring has one queue for each kind; those that are not empty stand in pool.pending,
+ * from which workers take one request at a time from one ring after the other, so that a ring with
+ * a thousand requests does not hold up another with one.
+ *
+ * Lanes. Requests with REQ_SERIAL (buffered writes of one inode) run one after another, in the
+ * order they came. The first holds the lane and is queued like any other; those after it wait in
+ * the lane until it ends and are then carried out by the same worker.
+ *
+ *   request.state   QUEUED  --worker takes it------> RUNNING <--> WAITING (for readiness)
+ *                     |                                              |
+ *                     '--canceller unlinks it--> SUBMITTER           '--canceller--> TAKEN
+ *
+ * QUEUED and the queues and lanes: pool.lock. From RUNNING on: worker.lock of the worker whose
+ * `current` it is. Only the thread that makes a transition decides the result: a request is
+ * cancelled only if it was really taken back (rule 4). One in a system call is interrupted, and
+ * whatever the call then answers is its result.
+ *
+ * Threads. A request finds an idle worker, or starts one while the limit of its kind allows; idle
+ * workers leave after IDLE_SECONDS, or all together when the last ring is closed. They block all
+ * signals but the one that interrupts them (hazard H6).
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "pool.h"
+
+#include "../core/core.h"
+#include "../core/fork.h"
+#include "interrupt.h"
+
+enum {
+	LANES = 64,
+	IDLE_SECONDS = 2,
+	/*
+	 * Enough for the device to see depth: requests the kernel would keep in its own queues
+	 * (O_DIRECT, cold reads) each occupy a thread here.
+	 */
+	BOUNDED_DEFAULT = 64,
+	UNBOUNDED_DEFAULT = 1024,
+	STACK_BYTES = 128 * 1024,
+};
+
+struct worker {
+	struct list node;      /* in pool.workers: pool.lock */
+	struct list idle_node; /* in pool.idle[kind] while it sleeps: pool.lock */
+	pthread_t thread;      /* constant */
+	int tid;	       /* written by the thread under worker.lock before `current` */
+	enum pool_kind kind;   /* constant */
+	/* Futex: 1 when there is work. Set under pool.lock by the waker, taken by the worker. */
+	_Atomic uint32_t signalled;
+
+	struct lock lock; /* guards what follows; taken by the worker and by cancellers */
+	struct request *current;
+	bool interrupted; /* a canceller wants `current` to stop */
+	struct interrupt_timer timer;
+};
+
+struct lane {
+	bool held;	     /* pool.lock */
+	struct list waiting; /* request.node, pool.lock */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	/* All under lock. */
+	struct list pending[2]; /* ring_queue.node */
+	struct list idle[2];	/* worker.idle_node, the last to sleep first */
+	struct list workers;
+	struct list left;  /* threads that have left and are not yet joined */
+	unsigned count[2]; /* threads, also those being started */
+	unsigned idle_count[2];
+	unsigned queued[2];   /* requests in the queues */
+	unsigned reserved[2]; /* requests on their way to them */
+	unsigned limit[2];    /* 0: not yet determined */
+	struct lane lanes[LANES];
+	bool lanes_ready;
+	void *affinity; /* mask for sched_setaffinity, or NULL */
+	size_t affinity_size;
+	unsigned retiring; /* calls of pool_retire in progress: idle workers leave at once */
+	/* Futex: incremented when a thread of a retiring pool is gone. */
+	_Atomic uint32_t gone;
+} pool = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.pending = {{&pool.pending[0], &pool.pending[0]}, {&pool.pending[1], &pool.pending[1]}},
+	.idle = {{&pool.idle[0], &pool.idle[0]}, {&pool.idle[1], &pool.idle[1]}},
+	.workers = {&pool.workers, &pool.workers},
+	.left = {&pool.left, &pool.left},
+};
+
+/* The worker the calling thread is; NULL in threads of the application. */
+static __thread struct worker *self;
+
+static enum pool_kind kind_of(const struct request *request)
+{
+	return request->flags & REQ_UNBOUNDED ? POOL_UNBOUNDED : POOL_BOUNDED;
+}
+
+static struct lane *lane_of(const struct request *request)
+{
+	uint32_t key = request->serial_key;
+
+	return &pool.lanes[(key ^ key >> 6 ^ key >> 12) % LANES];
+}
+
+/* ---- queues; pool.lock held ---- */
+
+static void enqueue(struct request *request)
+{
+	enum pool_kind kind = kind_of(request);
+	struct ring_queue *queue = &request->ring->queues[kind];
+
+	if (list_empty(&queue->requests))
+		list_append(&pool.pending[kind], &queue->node);
+	list_append(&queue->requests, &request->node);
+	pool.queued[kind]++;
+}
+
+static void unqueue(struct request *request)
+{
+	enum pool_kind kind = kind_of(request);
+	struct ring_queue *queue = &request->ring->queues[kind];
+
+	list_remove(&request->node);
+	pool.queued[kind]--;
+	if (list_empty(&queue->requests))
+		list_remove(&queue->node);
+}
+
+/* The next request of @kind; its ring goes to the end of the line. */
+static struct request *take(enum pool_kind kind)
+{
+	struct list *node = pool.pending[kind].next;
+	struct ring_queue *queue;
+	struct request *request;
+
+	if (node == &pool.pending[kind])
+		return NULL;
+	queue = container_of(node, struct ring_queue, node);
+	request = container_of(queue->requests.next, struct request, node);
+	unqueue(request);
+	if (!list_empty(&queue->requests)) {
+		list_remove(&queue->node);
+		list_append(&pool.pending[kind], &queue->node);
+	}
+	return request;
+}
+
+static void prepare_lanes(void)
+{
+	if (pool.lanes_ready)
+		return;
+	for (int i = 0; i < LANES; i++)
+		list_init(&pool.lanes[i].waiting);
+	pool.lanes_ready = true;
+}
+
+/* False if the request now waits in its lane. */
+static bool enter_lane(struct request *request)
+{
+	struct lane *lane = lane_of(request);
+
+	if (lane->held) {
+		list_append(&lane->waiting, &request->node);
+		return false;
+	}
+	lane->held = true;
+	return true;
+}
+
+/* The request after @request in its lane, which takes the lane over, or NULL: the lane is free. */
+static struct request *leave_lane(struct request *request)
+{
+	struct lane *lane = lane_of(request);
+	struct list *node = list_take_first(&lane->waiting);
+
+	if (node)
+		return container_of(node, struct request, node);
+	lane->held = false;
+	return NULL;
+}
+
+/* ---- worker threads ---- */
+
+/* What @worker carries out from now on; NULL: nothing. */
+static void set_current(struct worker *worker, struct request *request)
+{
+	lock_acquire(&worker->lock);
+	if (worker->interrupted) {
+		asyncring__interrupt_stop(&worker->timer);
+		worker->interrupted = false;
+	}
+	worker->current = request;
+	if (request)
+		request->state = STATE_RUNNING;
+	lock_release(&worker->lock);
+}
+
+/* Carry out @request and the members of its chain that follow from it. */
+static void carry_out_chain(struct worker *worker, struct request *request)
+{
+	while (request) {
+		set_current(worker, request);
+		asyncring__run_blocking(request);
+		set_current(worker, NULL);
+		request = asyncring__request_put_worker(request);
+	}
+}
+
+/* A chain's members after the first are not serialised with others of their inode. */
+static void carry_out(struct worker *worker, struct request *request)
+{
+	while (request) {
+		bool serial = request->flags & REQ_SERIAL;
+		struct request *following = NULL;
+		struct request *next;
+
+		set_current(worker, request);
+		asyncring__run_blocking(request);
+		set_current(worker, NULL);
+		if (serial) {
+			pthread_mutex_lock(&pool.lock);
+			following = leave_lane(request);
+			pthread_mutex_unlock(&pool.lock);
+		}
+		next = asyncring__request_put_worker(request);
+		carry_out_chain(worker, next);
+		request = following;
+	}
+}
+
+/* pool.lock held. Without a mask: all processors. */
+static void apply_affinity(int tid)
+{
+	cpu_set_t all;
+
+	if (pool.affinity) {
+		sys(SYS_sched_setaffinity, tid, pool.affinity_size, pool.affinity);
+		return;
+	}
+	memset(&all, 0xff, sizeof(all));
+	sys(SYS_sched_setaffinity, tid, sizeof(all), &all);
+}
+
+/* The last worker of a kind stays while a request on its way to the queue counts on it. */
+static bool may_leave(enum pool_kind kind)
+{
+	return !pool.queued[kind] && (!pool.reserved[kind] || pool.count[kind] > 1);
+}
+
+/* pool.lock held; released while asleep. False: leave. */
+static bool sleep_until_signalled(struct worker *worker)
+{
+	const struct timespec idle_time = {.tv_sec = IDLE_SECONDS};
+	int error = 0;
+
+	if (pool.retiring && may_leave(worker->kind))
+		return false;
+	list_append(&pool.idle[worker->kind], &worker->idle_node);
+	pool.idle_count[worker->kind]++;
+	pthread_mutex_unlock(&pool.lock);
+	while (!atomic_load_explicit(&worker->signalled, memory_order_acquire) &&
+	       error != -ETIMEDOUT)
+		error = sys_futex_wait(&worker->signalled, 0, &idle_time);
+	pthread_mutex_lock(&pool.lock);
+	if (!atomic_exchange_explicit(&worker->signalled, 0, memory_order_acquire)) {
+		/* Nobody took it off the list: it was idle all the time. */
+		list_remove(&worker->idle_node);
+		pool.idle_count[worker->kind]--;
+		return !may_leave(worker->kind);
+	}
+	return true;
+}
+
+/* ---- threads coming and going; pool.lock held ---- */
+
+static void *worker_main(void *argument);
+
+static unsigned limit_of(enum pool_kind kind)
+{
+	if (!pool.limit[kind])
+		pool.limit[kind] = kind == POOL_BOUNDED ? BOUNDED_DEFAULT : UNBOUNDED_DEFAULT;
+	return pool.limit[kind];
+}
+
+static int create_thread(struct worker *worker)
+{
+	sigset_t blocked, saved;
+	pthread_attr_t attributes;
+	int error;
+
+	asyncring__interrupt_mask(&blocked);
+	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	error = pthread_create(&worker->thread, &attributes, worker_main, worker);
+	/* A program with much thread-local storage needs more stack than that. */
+	if (error == EINVAL)
+		error = pthread_create(&worker->thread, NULL, worker_main, worker);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return error;
+}
+
+static bool start_worker(enum pool_kind kind)
+{
+	struct worker *worker;
+
+	if (pool.count[kind] >= limit_of(kind))
+		return false;
+	worker = asyncring__alloc_zeroed(1, sizeof(*worker));
+	if (!worker)
+		return false;
+	worker->kind = kind;
+	worker->timer.id = -1;
+	list_init(&worker->idle_node);
+	/* The thread waits for pool.lock before it does anything. */
+	if (create_thread(worker)) {
+		asyncring__free(worker);
+		return false;
+	}
+	list_append(&pool.workers, &worker->node);
+	pool.count[kind]++;
+	return true;
+}
+
+/* The worker that went to sleep last, taken off the list and told to get up, or NULL. */
+static struct worker *rouse(enum pool_kind kind)
+{
+	struct list *node = pool.idle[kind].prev;
+	struct worker *worker;
+
+	if (node == &pool.idle[kind])
+		return NULL;
+	list_remove(node);
+	pool.idle_count[kind]--;
+	worker = container_of(node, struct worker, idle_node);
+	/* Release, pairs with the acquire in sleep_until_signalled. */
+	atomic_store_explicit(&worker->signalled, 1, memory_order_release);
+	return worker;
+}
+
+/*
+ * Get one more thread to work if more than the awake ones can do is queued; the futex to wake
+ * without the lock, or NULL. A roused worker cannot be freed before it has pool.lock and has then
+ * found work or gone idle for IDLE_SECONDS, so its word stays valid for the wake-up.
+ */
+static _Atomic uint32_t *call_in_one(enum pool_kind kind)
+{
+	struct worker *worker;
+
+	if (!pool.queued[kind])
+		return NULL;
+	worker = rouse(kind);
+	if (worker)
+		return &worker->signalled;
+	start_worker(kind);
+	return NULL;
+}
+
+/* Join those that have left before; the caller puts itself on the list or is no worker. */
+static void join_all(struct list *workers)
+{
+	struct list *node;
+
+	while ((node = list_take_first(workers))) {
+		struct worker *worker = container_of(node, struct worker, node);
+
+		pthread_join(worker->thread, NULL);
+		asyncring__free(worker);
+	}
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+	struct list left;
+	char name[16];
+
+	snprintf(name, sizeof(name), "iou-wrk-%d", (int)sys(SYS_getpid));
+	sys(SYS_prctl, PR_SET_NAME, name);
+	self = worker;
+	lock_acquire(&worker->lock);
+	worker->tid = (int)sys(SYS_gettid);
+	lock_release(&worker->lock);
+	list_init(&left);
+	pthread_mutex_lock(&pool.lock);
+	if (pool.affinity)
+		apply_affinity(0);
+	for (;;) {
+		struct request *request = take(worker->kind);
+
+		if (request) {
+			_Atomic uint32_t *wake = call_in_one(worker->kind);
+
+			pthread_mutex_unlock(&pool.lock);
+			if (wake)
+				sys_futex_wake(wake, 1);
+			carry_out(worker, request);
+			pthread_mutex_lock(&pool.lock);
+		} else if (!sleep_until_signalled(worker))
+			break;
+	}
+	/* Gone for the pool; its memory and thread are the next one's to clear away. */
+	list_remove(&worker->node);
+	pool.count[worker->kind]--;
+	list_move_all(&left, &pool.left);
+	list_append(&pool.left, &worker->node);
+	atomic_fetch_add_explicit(&pool.gone, 1, memory_order_relaxed);
+	pthread_mutex_unlock(&pool.lock);
+	sys_futex_wake(&pool.gone, INT_MAX);
+	join_all(&left);
+	return NULL;
+}
+
+/* ---- handing requests over ---- */
+
+bool asyncring__pool_reserve(const struct request *request)
+{
+	enum pool_kind kind = kind_of(request);
+	bool have;
+
+	pthread_mutex_lock(&pool.lock);
+	have = pool.count[kind] || start_worker(kind);
+	if (have)
+		pool.reserved[kind]++;
+	pthread_mutex_unlock(&pool.lock);
+	return have;
+}
+
+void asyncring__pool_queue(struct request *const requests[], unsigned count)
+{
+	enum { WAKE_MAX = 4 };
+	_Atomic uint32_t *wake[WAKE_MAX];
+	unsigned wakes = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	prepare_lanes();
+	for (unsigned i = 0; i < count; i++) {
+		struct request *request = requests[i];
+		enum pool_kind kind = kind_of(request);
+
+		pool.reserved[kind]--;
+		request->state = STATE_QUEUED;
+		if (request->flags & REQ_SERIAL && !enter_lane(request))
+			continue;
+		enqueue(request);
+		/* The rest are called in by those who have got up (call_in_one in worker_main). */
+		if (wakes < WAKE_MAX) {
+			wake[wakes] = call_in_one(kind);
+			if (wake[wakes])
+				wakes++;
+		}
+	}
+	pthread_mutex_unlock(&pool.lock);
+	for (unsigned i = 0; i < wakes; i++)
+		sys_futex_wake(wake[i], 1);
+}
+
+/* ---- for the request being carried out ---- */
+
+bool asyncring__pool_interrupted(void)
+{
+	bool interrupted;
+
+	if (!self)
+		return false;
+	lock_acquire(&self->lock);
+	interrupted = self->interrupted;
+	lock_release(&self->lock);
+	return interrupted;
+}
+
+static short poll_events(const struct request *request)
+{
+	unsigned properties = request->op->properties;
+
+	return (properties & OP_POLL_IN ? POLLIN : 0) | (properties & OP_POLL_OUT ? POLLOUT : 0);
+}
+
+/* The request enters the state in which it may be taken; false if it is to stop already. */
+static bool begin_waiting(struct request *request)
+{
+	bool stop;
+
+	lock_acquire(&self->lock);
+	stop = self->interrupted;
+	if (!stop)
+		request->state = STATE_WAITING;
+	lock_release(&self->lock);
+	return !stop;
+}
+
+/* False if it was taken. */
+static bool end_waiting(struct request *request)
+{
+	bool taken;
+
+	lock_acquire(&self->lock);
+	taken = request->state == STATE_TAKEN;
+	request->state = STATE_RUNNING;
+	lock_release(&self->lock);
+	return !taken;
+}
+
+int asyncring__pool_wait_ready(struct request *request)
+{
+	struct pollfd poll = {.fd = request_fd(request), .events = poll_events(request)};
+
+	for (;;) {
+		int ready;
+
+		if (!begin_waiting(request))
+			return -ECANCELED;
+		ready = sys_ppoll(&poll, 1, NULL, NULL);
+		if (!end_waiting(request))
+			return -ECANCELED;
+		if (ready != -EINTR) {
+			request->flags |= REQ_READY;
+			return ready < 0 ? ready : 0;
+		}
+	}
+}
+
+/* ---- cancellation; pool.lock held ---- */
+
+struct cancellation {
+	const struct cancel_match *match;
+	bool all;
+	struct list *unstarted;
+	struct pool_cancelled result;
+};
+
+static bool finished(const struct cancellation *cancellation)
+{
+	return !cancellation->all && cancellation->result.taken + cancellation->result.running > 0;
+}
+
+static void take_back(struct cancellation *cancellation, struct request *request)
+{
+	request->state = STATE_SUBMITTER;
+	list_append(cancellation->unstarted, &request->node);
+	cancellation->result.taken++;
+}
+
+static void cancel_queued(struct cancellation *cancellation, enum pool_kind kind)
+{
+	struct list *requests = &cancellation->match->ring->queues[kind].requests;
+	struct list *node, *following;
+
+	list_for_each_safe (node, following, requests) {
+		struct request *request = container_of(node, struct request, node);
+		struct request *next = NULL;
+
+		if (finished(cancellation))
+			return;
+		if (!asyncring__cancel_matches(cancellation->match, request))
+			continue;
+		unqueue(request);
+		if (request->flags & REQ_SERIAL)
+			next = leave_lane(request);
+		if (next)
+			enqueue(next);
+		take_back(cancellation, request);
+	}
+}
+
+static void cancel_in_lane(struct cancellation *cancellation, struct lane *lane)
+{
+	struct list *node, *following;
+
+	list_for_each_safe (node, following, &lane->waiting) {
+		struct request *request = container_of(node, struct request, node);
+
+		if (finished(cancellation))
+			return;
+		if (request->ring != cancellation->match->ring ||
+		    !asyncring__cancel_matches(cancellation->match, request))
+			continue;
+		list_remove(node);
+		take_back(cancellation, request);
+	}
+}
+
+static void cancel_running(struct cancellation *cancellation, struct worker *worker)
+{
+	struct request *request;
+
+	/* A cancelling request that runs on a worker does not mean itself. */
+	if (worker == self)
+		return;
+	lock_acquire(&worker->lock);
+	request = worker->current;
+	if (request && request->ring == cancellation->match->ring &&
+	    request->state != STATE_TAKEN &&
+	    asyncring__cancel_matches(cancellation->match, request)) {
+		if (request->state == STATE_WAITING) {
+			request->state = STATE_TAKEN;
+			cancellation->result.taken++;
+		} else
+			cancellation->result.running++;
+		worker->interrupted = true;
+		asyncring__interrupt_start(&worker->timer, worker->tid);
+	}
+	lock_release(&worker->lock);
+}
+
+struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, bool all,
+					     struct list *unstarted)
+{
+	struct cancellation cancellation = {match, all, unstarted, {0, 0}};
+	struct list *node;
+
+	pthread_mutex_lock(&pool.lock);
+	prepare_lanes();
+	/* Lanes first: taking back a lane's holder would move the next one into the queue. */
+	for (int i = 0; i < LANES && !finished(&cancellation); i++)
+		cancel_in_lane(&cancellation, &pool.lanes[i]);
+	for (int kind = 0; kind < 2; kind++)
+		cancel_queued(&cancellation, kind);
+	list_for_each (node, &pool.workers) {
+		if (finished(&cancellation))
+			break;
+		cancel_running(&cancellation, container_of(node, struct worker, node));
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return cancellation.result;
+}
+
+/* ---- limits and the end ---- */
+
+void asyncring__pool_limits(unsigned limits[2])
+{
+	pthread_mutex_lock(&pool.lock);
+	for (int kind = 0; kind < 2; kind++) {
+		unsigned old = limit_of(kind);
+
+		if (limits[kind])
+			pool.limit[kind] = limits[kind];
+		limits[kind] = old;
+	}
+	pthread_mutex_unlock(&pool.lock);
+}
+
+int asyncring__pool_affinity(const void *mask, size_t size)
+{
+	void *copy = NULL;
+	struct list *node;
+
+	if (mask) {
+		copy = asyncring__alloc(size);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, mask, size);
+	}
+	pthread_mutex_lock(&pool.lock);
+	asyncring__free(pool.affinity);
+	pool.affinity = copy;
+	pool.affinity_size = size;
+	list_for_each (node, &pool.workers) {
+		struct worker *worker = container_of(node, struct worker, node);
+
+		lock_acquire(&worker->lock);
+		if (worker->tid)
+			apply_affinity(worker->tid);
+		lock_release(&worker->lock);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	return 0;
+}
+
+void asyncring__pool_retire(void)
+{
+	struct list left;
+
+	list_init(&left);
+	pthread_mutex_lock(&pool.lock);
+	pool.retiring++;
+	for (;;) {
+		uint32_t gone = atomic_load_explicit(&pool.gone, memory_order_relaxed);
+		struct worker *worker;
+
+		for (int kind = 0; kind < 2; kind++)
+			while ((worker = rouse(kind)))
+				sys_futex_wake(&worker->signalled, 1);
+		list_move_all(&left, &pool.left);
+		if (!pool.count[POOL_BOUNDED] && !pool.count[POOL_UNBOUNDED])
+			break;
+		/* A ring made in the meantime keeps its workers. */
+		if (asyncring__rings_live())
+			break;
+		pthread_mutex_unlock(&pool.lock);
+		sys_futex_wait(&pool.gone, gone, NULL);
+		pthread_mutex_lock(&pool.lock);
+	}
+	pool.retiring--;
+	pthread_mutex_unlock(&pool.lock);
+	join_all(&left);
+}
+
+/* ---- fork ---- */
+
+void asyncring__pool_before_fork(void)
+{
+	pthread_mutex_lock(&pool.lock);
+}
+
+void asyncring__pool_after_fork_parent(void)
+{
+	pthread_mutex_unlock(&pool.lock);
+}
+
+/* The child has no workers, and what is queued is the parent's. */
+void asyncring__pool_after_fork_child(void)
+{
+	struct list *node;
+
+	list_move_all(&pool.workers, &pool.left);
+	while ((node = list_take_first(&pool.workers)))
+		asyncring__free(container_of(node, struct worker, node));
+	for (int kind = 0; kind < 2; kind++) {
+		list_init(&pool.pending[kind]);
+		list_init(&pool.idle[kind]);
+		pool.count[kind] = pool.idle_count[kind] = 0;
+		pool.queued[kind] = pool.reserved[kind] = 0;
+	}
+	for (int i = 0; i < LANES; i++) {
+		pool.lanes[i].held = false;
+		list_init(&pool.lanes[i].waiting);
+	}
+	pool.retiring = 0;
+	self = NULL;
+	pthread_mutex_unlock(&pool.lock);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SETUP_SQPOLL: a thread that watches submission queues, so that the application makes no call to
+ * submit. Rings that name each other with ATTACH_WQ share one thread.
+ *
+ * Without work for the idle time the thread goes to sleep and says so in each ring's SQ flags. The
+ * sleep must not miss an SQE, nor the application the flag:
+ *
+ *     application                              SQ thread
+ *     write SQE, store the tail                set SQ_NEED_WAKEUP
+ *     full barrier                             full barrier (sequentially consistent or)
+ *     SQ_NEED_WAKEUP set? enter(SQ_WAKEUP)     tail moved? then do not sleep
+ *
+ * At least one of the two sees what the other has written. The wake-up itself cannot be lost: the
+ * thread sleeps on a sequence it has read before setting the flag.
+ */
+#include "sq_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "../core/core.h"
+#include "interrupt.h"
+
+enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8 };
+
+struct sq_thread {
+	pthread_mutex_t lock;
+	pthread_cond_t released; /* `current` has been let go; lock */
+	pthread_t thread;	 /* constant */
+	struct list rings;	 /* ring.sq_node; lock */
+	unsigned ring_count;	 /* lock */
+	struct ring *current;	 /* being served, without the lock; lock */
+	uint64_t idle_ns;	 /* the longest of its rings'; lock */
+	bool stopping;		 /* lock */
+	/* Futex: incremented to wake the thread. */
+	_Atomic uint32_t wake_sequence;
+	/* Futex: incremented when entries were taken, if somebody waits for that. */
+	_Atomic uint32_t space_sequence;
+	_Atomic uint32_t space_waiters;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void wake(struct sq_thread *sq)
+{
+	/* Pairs with the read before the flag is set in sleep_until_woken. */
+	atomic_fetch_add_explicit(&sq->wake_sequence, 1, memory_order_seq_cst);
+	sys_futex_wake(&sq->wake_sequence, 1);
+}
+
+/* ---- the thread ---- */
+
+static bool enabled(const struct ring *ring)
+{
+	return !(atomic_load_explicit(&ring->disabled, memory_order_acquire));
+}
+
+/* Take what @ring offers, at most @count entries; false if there was nothing. */
+static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
+{
+	int taken;
+
+	if (!enabled(ring) || !asyncring__sq_pending_hint(ring))
+		return false;
+	ring_lock(ring);
+	taken = asyncring__submit(ring, count);
+	ring_unlock(ring);
+	if (taken && atomic_load_explicit(&sq->space_waiters, memory_order_seq_cst)) {
+		atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
+		sys_futex_wake(&sq->space_sequence, INT_MAX);
+	}
+	return taken != 0;
+}
+
+/* One round over all rings; lock held, released while a ring is served. */
+static bool serve_all(struct sq_thread *sq)
+{
+	unsigned rounds = sq->ring_count;
+	unsigned count = rounds > 1 ? SHARED_BATCH : RING_SQ_ENTRIES_MAX;
+	bool worked = false;
+
+	/* Each ring goes to the end of the line once it is served; detaching may happen meanwhile.
+	 */
+	while (rounds-- && !list_empty(&sq->rings)) {
+		struct list *node = list_take_first(&sq->rings);
+
+		list_append(&sq->rings, node);
+		sq->current = container_of(node, struct ring, sq_node);
+		pthread_mutex_unlock(&sq->lock);
+		worked |= serve(sq, sq->current, count);
+		pthread_mutex_lock(&sq->lock);
+		sq->current = NULL;
+		pthread_cond_broadcast(&sq->released);
+	}
+	return worked;
+}
+
+static void flag_all(struct sq_thread *sq, bool on)
+{
+	struct list *node;
+
+	list_for_each (node, &sq->rings) {
+		struct ring *ring = container_of(node, struct ring, sq_node);
+
+		if (on)
+			atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_NEED_WAKEUP,
+						 memory_order_seq_cst);
+		else
+			atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_NEED_WAKEUP,
+						  memory_order_seq_cst);
+	}
+}
+
+static bool anything_pending(struct sq_thread *sq)
+{
+	struct list *node;
+
+	list_for_each (node, &sq->rings) {
+		struct ring *ring = container_of(node, struct ring, sq_node);
+
+		if (enabled(ring) && asyncring__sq_pending_hint(ring))
+			return true;
+	}
+	return false;
+}
+
+/* lock held; released while asleep. */
+static void sleep_until_woken(struct sq_thread *sq)
+{
+	uint32_t sequence = atomic_load_explicit(&sq->wake_sequence, memory_order_seq_cst);
+
+	flag_all(sq, true);
+	if (!anything_pending(sq)) {
+		pthread_mutex_unlock(&sq->lock);
+		sys_futex_wait(&sq->wake_sequence, sequence, NULL);
+		pthread_mutex_lock(&sq->lock);
+	}
+	flag_all(sq, false);
+}
+
+static void *sq_thread_main(void *argument)
+{
+	struct sq_thread *sq = argument;
+	uint64_t last_work = now_ns();
+	char name[16];
+
+	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
+	sys(SYS_prctl, PR_SET_NAME, name);
+	pthread_mutex_lock(&sq->lock);
+	while (!sq->stopping) {
+		if (serve_all(sq)) {
+			last_work = now_ns();
+		} else if (now_ns() - last_work >= sq->idle_ns) {
+			sleep_until_woken(sq);
+			last_work = now_ns();
+		} else {
+			pthread_mutex_unlock(&sq->lock);
+			sys(SYS_sched_yield);
+			pthread_mutex_lock(&sq->lock);
+		}
+	}
+	pthread_mutex_unlock(&sq->lock);
+	return NULL;
+}
+
+/* ---- coming and going ---- */
+
+static uint64_t idle_time(const struct asyncring_params *params)
+{
+	uint64_t ms = params->sq_thread_idle ? params->sq_thread_idle : IDLE_DEFAULT_MS;
+
+	return ms * 1000000;
+}
+
+static void add_ring(struct sq_thread *sq, struct ring *ring, const struct asyncring_params *params)
+{
+	pthread_mutex_lock(&sq->lock);
+	list_append(&sq->rings, &ring->sq_node);
+	sq->ring_count++;
+	if (sq->idle_ns < idle_time(params))
+		sq->idle_ns = idle_time(params);
+	pthread_mutex_unlock(&sq->lock);
+	ring->sq_thread = sq;
+	wake(sq);
+}
+
+static int share(struct ring *ring, const struct asyncring_params *params)
+{
+	struct ring *other;
+	int error = 0;
+
+	other = asyncring__ring_get(params->wq_fd, &error);
+	if (!other)
+		return error == -EBADF ? -ENXIO : -EINVAL;
+	/* The reference keeps it from detaching, which ends the thread with its last ring. */
+	if (other->sq_thread && !atomic_load_explicit(&other->closing, memory_order_seq_cst))
+		add_ring(other->sq_thread, ring, params);
+	else
+		error = -EINVAL;
+	asyncring__ring_put(other);
+	return error;
+}
+
+static int check_cpu(const struct asyncring_params *params, cpu_set_t *mask)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(mask);
+	if (params->sq_thread_cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_SET(params->sq_thread_cpu, mask);
+	if (sys(SYS_sched_getaffinity, 0, sizeof(allowed), &allowed) > 0 &&
+	    !CPU_ISSET(params->sq_thread_cpu, &allowed))
+		return -EINVAL;
+	return 0;
+}
+
+static int create_thread(struct sq_thread *sq, const cpu_set_t *mask)
+{
+	sigset_t blocked, saved;
+	pthread_attr_t attributes;
+	int error;
+
+	asyncring__interrupt_mask(&blocked);
+	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
+	pthread_attr_init(&attributes);
+	if (mask)
+		pthread_attr_setaffinity_np(&attributes, sizeof(*mask), mask);
+	error = -pthread_create(&sq->thread, &attributes, sq_thread_main, sq);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return error;
+}
+
+int asyncring__sq_thread_attach(struct ring *ring, const struct asyncring_params *params)
+{
+	bool bound = params->flags & ASYNCRING_SETUP_SQ_AFF;
+	struct sq_thread *sq;
+	cpu_set_t mask;
+	int error;
+
+	if (bound) {
+		error = check_cpu(params, &mask);
+		if (error)
+			return error;
+	}
+	if (params->flags & ASYNCRING_SETUP_ATTACH_WQ)
+		return share(ring, params);
+	sq = asyncring__alloc_zeroed(1, sizeof(*sq));
+	if (!sq)
+		return -ENOMEM;
+	pthread_mutex_init(&sq->lock, NULL);
+	pthread_cond_init(&sq->released, NULL);
+	list_init(&sq->rings);
+	error = create_thread(sq, bound ? &mask : NULL);
+	if (error) {
+		pthread_cond_destroy(&sq->released);
+		pthread_mutex_destroy(&sq->lock);
+		asyncring__free(sq);
+		return error;
+	}
+	add_ring(sq, ring, params);
+	return 0;
+}
+
+void asyncring__sq_thread_detach(struct ring *ring)
+{
+	struct sq_thread *sq = ring->sq_thread;
+	bool last;
+
+	pthread_mutex_lock(&sq->lock);
+	list_remove(&ring->sq_node);
+	while (sq->current == ring)
+		pthread_cond_wait(&sq->released, &sq->lock);
+	last = --sq->ring_count == 0;
+	if (last)
+		sq->stopping = true;
+	pthread_mutex_unlock(&sq->lock);
+	/* Those who wait for space find the ring closing. */
+	atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
+	sys_futex_wake(&sq->space_sequence, INT_MAX);
+	if (!last)
+		return;
+	wake(sq);
+	pthread_join(sq->thread, NULL);
+	/* Calls in progress hold references and may still look at sq; they leave on their own. */
+	while (atomic_load_explicit(&sq->space_waiters, memory_order_seq_cst))
+		sys(SYS_sched_yield);
+	pthread_cond_destroy(&sq->released);
+	pthread_mutex_destroy(&sq->lock);
+	ring->sq_thread = NULL;
+	asyncring__free(sq);
+}
+
+void asyncring__sq_thread_wake(struct ring *ring)
+{
+	wake(ring->sq_thread);
+}
+
+/* ---- enter() ---- */
+
+static int wait_for_space(struct ring *ring)
+{
+	struct sq_thread *sq = ring->sq_thread;
+	int error = 0;
+
+	atomic_fetch_add_explicit(&sq->space_waiters, 1, memory_order_seq_cst);
+	for (;;) {
+		uint32_t sequence = atomic_load_explicit(&sq->space_sequence, memory_order_seq_cst);
+
+		if (asyncring__sq_pending_hint(ring) < ring->sq_entries ||
+		    atomic_load_explicit(&ring->closing, memory_order_seq_cst))
+			break;
+		if (sys_futex_wait(&sq->space_sequence, sequence, NULL) == -EINTR) {
+			error = -EINTR;
+			break;
+		}
+	}
+	atomic_fetch_sub_explicit(&sq->space_waiters, 1, memory_order_seq_cst);
+	return error;
+}
+
+int asyncring__sq_thread_enter(struct ring *ring, unsigned to_submit, unsigned flags)
+{
+	if (atomic_load_explicit(&ring->closing, memory_order_seq_cst))
+		return -EBADF;
+	if (flags & ASYNCRING_ENTER_SQ_WAKEUP)
+		wake(ring->sq_thread);
+	if (flags & ASYNCRING_ENTER_SQ_WAIT)
+		wait_for_space(ring);
+	return (int)to_submit;
+}

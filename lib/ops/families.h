@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the families of operations offer the table, one group for each file. What the functions
+ * have to do stands in ops.h, at the members of struct op.
+ */
+#ifndef ASYNCRING__FAMILIES_H
+#define ASYNCRING__FAMILIES_H
+
+#include "ops.h"
+
+/* nop.c */
+int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__nop_issue(struct request *request, unsigned flags);
+
+/* rw.c */
+int asyncring__rw_prep_read(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_write(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_readv(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_writev(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_read_fixed(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_write_fixed(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_readv_fixed(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
+int asyncring__rw_copy_args(struct request *request);
+
+/* cancel_op.c */
+int asyncring__cancel_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__cancel_issue(struct request *request, unsigned flags);
+
+/* sync.c */
+int asyncring__fsync_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fsync_issue(struct request *request, unsigned flags);
+int asyncring__sync_file_range_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__sync_file_range_issue(struct request *request, unsigned flags);
+
+/* truncate.c */
+int asyncring__fallocate_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fallocate_issue(struct request *request, unsigned flags);
+int asyncring__ftruncate_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__ftruncate_issue(struct request *request, unsigned flags);
+
+/* advise.c */
+int asyncring__fadvise_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fadvise_issue(struct request *request, unsigned flags);
+int asyncring__madvise_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__madvise_issue(struct request *request, unsigned flags);
+
+/* open.c */
+int asyncring__openat_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__openat2_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__open_issue(struct request *request, unsigned flags);
+int asyncring__open_copy_args(struct request *request);
+
+/* close.c */
+int asyncring__close_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__close_issue(struct request *request, unsigned flags);
+
+/* files.c */
+int asyncring__files_update_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__files_update_issue(struct request *request, unsigned flags);
+int asyncring__fd_install_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fd_install_issue(struct request *request, unsigned flags);
+
+/* fs.c */
+int asyncring__statx_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__statx_issue(struct request *request, unsigned flags);
+int asyncring__renameat_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__renameat_issue(struct request *request, unsigned flags);
+int asyncring__unlinkat_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__unlinkat_issue(struct request *request, unsigned flags);
+int asyncring__mkdirat_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__mkdirat_issue(struct request *request, unsigned flags);
+int asyncring__symlinkat_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__symlinkat_issue(struct request *request, unsigned flags);
+int asyncring__linkat_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__linkat_issue(struct request *request, unsigned flags);
+
+/* xattr.c */
+int asyncring__fsetxattr_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fsetxattr_issue(struct request *request, unsigned flags);
+int asyncring__setxattr_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__setxattr_issue(struct request *request, unsigned flags);
+int asyncring__fgetxattr_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__fgetxattr_issue(struct request *request, unsigned flags);
+int asyncring__getxattr_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__getxattr_issue(struct request *request, unsigned flags);
+
+/* splice.c */
+int asyncring__splice_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__splice_issue(struct request *request, unsigned flags);
+int asyncring__tee_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__tee_issue(struct request *request, unsigned flags);
+void asyncring__splice_cleanup(struct request *request);
+
+/* msg_ring.c */
+int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__msg_ring_issue(struct request *request, unsigned flags);
+void asyncring__msg_ring_cleanup(struct request *request);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NOP: completes at once; its flags make it a test instrument for what surrounds an operation
+ * (results on demand, looking up files and buffers, deferred and 32-byte completions).
+ */
+#include "../core/core.h"
+#include "families.h"
+
+#define NOP_FLAGS                                                                                  \
+	(ASYNCRING_NOP_INJECT_RESULT | ASYNCRING_NOP_FILE | ASYNCRING_NOP_FIXED_FILE |             \
+	 ASYNCRING_NOP_FIXED_BUFFER | ASYNCRING_NOP_TW | ASYNCRING_NOP_CQE32)
+
+struct nop {
+	uint32_t flags;
+	int32_t result;
+	uint64_t extra[2];
+};
+
+int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe)
+{
+	struct nop *nop = request_data(request, struct nop);
+
+	nop->flags = sqe->nop_flags;
+	if (nop->flags & ~NOP_FLAGS)
+		return -EINVAL;
+	nop->result = nop->flags & ASYNCRING_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
+	if (nop->flags & ASYNCRING_NOP_CQE32) {
+		if (!(request->ring->flags & (ASYNCRING_SETUP_CQE32 | ASYNCRING_SETUP_CQE_MIXED)))
+			return -EINVAL;
+		nop->extra[0] = sqe->off;
+		nop->extra[1] = sqe->addr;
+	}
+	return 0;
+}
+
+static int find_file(struct request *request, uint32_t nop_flags, unsigned flags)
+{
+	struct file *file;
+
+	if (!(nop_flags & ASYNCRING_NOP_FIXED_FILE))
+		return sys_fcntl(request->fd, F_GETFD, 0) < 0 ? -EBADF : 0;
+	issue_lock(request->ring, flags);
+	file = asyncring__file_table_get(request->ring, (unsigned)request->fd);
+	issue_unlock(request->ring, flags);
+	return file ? 0 : -EBADF;
+}
+
+static int find_buffer(struct request *request, unsigned flags)
+{
+	struct buffer *buffer;
+
+	issue_lock(request->ring, flags);
+	buffer = asyncring__buffer_get(request->ring, request->buf_index);
+	if (buffer)
+		asyncring__buffer_put(buffer);
+	issue_unlock(request->ring, flags);
+	return buffer ? 0 : -EFAULT;
+}
+
+static enum issue_result issue_with_flags(struct request *request, const struct nop *nop,
+					  unsigned flags)
+{
+	int result = nop->result;
+	int error = 0;
+
+	/* Where completions are deferred, one that does not come from the submitter will be. */
+	if (nop->flags & ASYNCRING_NOP_TW && flags & ISSUE_NONBLOCK && ring_defers(request->ring))
+		return ISSUE_NEED_WORKER;
+	if (nop->flags & ASYNCRING_NOP_FILE)
+		error = find_file(request, nop->flags, flags);
+	if (!error && nop->flags & ASYNCRING_NOP_FIXED_BUFFER)
+		error = find_buffer(request, flags);
+	if (nop->flags & ASYNCRING_NOP_CQE32) {
+		request->completion.extra[0] = nop->extra[0];
+		request->completion.extra[1] = nop->extra[1];
+		request->completion.extended = request->ring->flags & ASYNCRING_SETUP_CQE_MIXED;
+	}
+	request_set_result(request, error ? error : result);
+	return ISSUE_DONE;
+}
+
+enum issue_result asyncring__nop_issue(struct request *request, unsigned flags)
+{
+	const struct nop *nop = request_data(request, struct nop);
+
+	if (nop->flags)
+		return issue_with_flags(request, nop, flags);
+	request_set_result(request, 0);
+	return ISSUE_DONE;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of operations: everything the core and the engines know about an opcode stands in its
+ * row. An operation never knows which engine runs it, an engine never which operation it runs.
+ *
+ * To add one: a row in table.c, its functions in a family file, a test.
+ */
+#ifndef ASYNCRING__OPS_H
+#define ASYNCRING__OPS_H
+
+#include "../core/request.h"
+
+/* What issue() found; the result, if there is one, is in the request. */
+enum issue_result {
+	ISSUE_DONE,	   /* finished: the result is set */
+	ISSUE_NEED_WORKER, /* would block, and no readiness to wait for: run it blocking */
+	ISSUE_NEED_POLL,   /* would block until request_poll_events() of its file are ready */
+};
+
+/* How issue() is called. */
+enum issue_flags {
+	/* Called by the submitter: must not block; answers NEED_* where it would have to. */
+	ISSUE_NONBLOCK = 1,
+	/*
+	 * ring->submit_lock is held by the caller. Set with ISSUE_NONBLOCK, and without it where
+	 * a request must run on the spot because there is no worker or descriptor left for it.
+	 */
+	ISSUE_LOCKED = 2,
+};
+
+enum op_properties {
+	OP_FILE = 1 << 0,	   /* works on `fd`: -EBADF if there is none; may use FIXED_FILE */
+	OP_IOPRIO = 1 << 1,	   /* reads sqe->ioprio; everywhere else it must be zero */
+	OP_WORKER = 1 << 2,	   /* has no way to run without blocking: straight to a worker */
+	OP_POLL_IN = 1 << 3,	   /* waits for its file to be readable ... */
+	OP_POLL_OUT = 1 << 4,	   /* ... or writable */
+	OP_SERIAL_INODE = 1 << 5,  /* on a regular file, one at a time per inode on workers */
+	OP_UNBOUNDED = 1 << 6,	   /* may block for ever although it has no pollable file */
+	OP_IOPOLL = 1 << 7,	   /* allowed on a ring with SETUP_IOPOLL */
+	OP_BUFFER_SELECT = 1 << 8, /* may take a provided buffer */
+	OP_FIXED_BUFFER = 1 << 9,  /* buf_index names a registered buffer */
+	OP_SQE128 = 1 << 10,	   /* takes a 128-byte SQE */
+	OP_NO_RESTART =
+		1 << 11, /* -EINTR without cancellation is a result, not a reason to retry */
+};
+
+struct op {
+	const char *name;
+	/*
+	 * Check every field of @sqe (a private copy) and keep what is needed in the request.
+	 * 0, or the negative errno with which the request is refused.
+	 */
+	int (*prep)(struct request *request, const struct asyncring_sqe *sqe);
+	/* Carry the request out; see enum issue_flags. @flags is 0 on a worker. */
+	enum issue_result (*issue)(struct request *request, unsigned flags);
+	/*
+	 * Copy whatever the SQE points to, data buffers excepted. Called at most once, before the
+	 * submission ends, for requests that are not finished by then; those finished inline never
+	 * pay for it. 0 or a negative errno. NULL: nothing to copy.
+	 */
+	int (*copy_args)(struct request *request);
+	/*
+	 * Let go of what the operation holds besides request.async_data, which is freed in any
+	 * case. Called once, if the operation has set REQ_CLEANUP.
+	 */
+	void (*cleanup)(struct request *request);
+	unsigned properties;
+};
+
+/* NULL for an opcode that is not served (also for one out of range). */
+const struct op *asyncring__op(unsigned opcode);
+
+/* One more than the highest opcode in the table. */
+unsigned asyncring__op_count(void);
+
+#endif

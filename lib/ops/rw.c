@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * READ, WRITE, READV, WRITEV and their forms with registered buffers.
+ *
+ * Inline, a transfer is tried in the way that cannot block: RWF_NOWAIT where the file honours it, a
+ * plain call where the data is in memory by definition (hint.h has the table). What comes back
+ * short from a regular file may only be the part that was cached, so the rest is fetched by a
+ * worker until the end of the file: the application sees what a blocking call would have given.
+ * Streams (pipes, sockets, ...) are final with whatever they give, and wait for readiness if that
+ * is nothing, O_NONBLOCK or not.
+ *
+ * Writes to streams are left to workers, which have SIGPIPE blocked; a plain inline write is not
+ * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "../core/core.h"
+#include "../engine/pool.h"
+#include "families.h"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+#ifndef RWF_HIPRI
+#define RWF_HIPRI 0x00000001
+#endif
+
+enum {
+	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
+	VECTOR_MAX = 1024,
+	/* More than this is not copied in the submitter's time. */
+	INLINE_MAX = 1024 * 1024,
+	/* A rest that is described by more vectors than this is left to a worker. */
+	REST_MAX = 8,
+};
+
+struct rw {
+	struct iovec single;	    /* the buffer of the forms without a vector */
+	const struct iovec *vector; /* &single, the application's array, or our copy of it */
+	uint32_t count;		    /* of vector */
+	uint32_t flags;		    /* RWF_* */
+	int64_t offset;
+	uint64_t done; /* bytes moved so far */
+	bool write;
+	bool vectored;
+	bool fixed;
+};
+
+/* ---- preparation ---- */
+
+static int check_ioprio(uint16_t ioprio)
+{
+	enum { NONE, REALTIME, BEST_EFFORT, IDLE };
+	unsigned level = ioprio & 7;
+
+	switch (ioprio >> 13) {
+	case NONE:
+		return level ? -EINVAL : 0;
+	case REALTIME:
+	case BEST_EFFORT:
+	case IDLE:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int prep(struct request *request, const struct asyncring_sqe *sqe, bool write)
+{
+	struct rw *rw = request_data(request, struct rw);
+
+	memset(rw, 0, sizeof(*rw));
+	rw->write = write;
+	rw->flags = sqe->rw_flags;
+	rw->offset = (int64_t)sqe->off;
+	if (rw->offset == -1)
+		request->flags |= REQ_POSITION;
+	if (sqe->ioprio && check_ioprio(sqe->ioprio))
+		return -EINVAL;
+	/* Protection information of block devices is not for user space to give. */
+	if (sqe->attr_type_mask)
+		return -EINVAL;
+	return 0;
+}
+
+static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe, bool write,
+		       bool fixed)
+{
+	struct rw *rw = request_data(request, struct rw);
+	int error = prep(request, sqe, write);
+
+	rw->single.iov_base = (void *)(uintptr_t)sqe->addr;
+	rw->single.iov_len = sqe->len < TRANSFER_MAX ? sqe->len : TRANSFER_MAX;
+	rw->vector = &rw->single;
+	rw->count = 1;
+	rw->fixed = fixed;
+	return error;
+}
+
+static int prep_vector(struct request *request, const struct asyncring_sqe *sqe, bool write,
+		       bool fixed)
+{
+	struct rw *rw = request_data(request, struct rw);
+	int error = prep(request, sqe, write);
+
+	if (!error && sqe->len > VECTOR_MAX)
+		error = -EINVAL;
+	rw->vector = (const struct iovec *)(uintptr_t)sqe->addr;
+	rw->count = sqe->len;
+	rw->vectored = true;
+	rw->fixed = fixed;
+	/* Each vector is checked against the buffer, so they must be ours before they are used. */
+	if (!error && fixed) {
+		request->flags |= REQ_ARGS_COPIED;
+		error = asyncring__rw_copy_args(request);
+	}
+	return error;
+}
+
+int asyncring__rw_prep_read(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_buffer(request, sqe, false, false);
+}
+
+int asyncring__rw_prep_write(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_buffer(request, sqe, true, false);
+}
+
+int asyncring__rw_prep_read_fixed(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_buffer(request, sqe, false, true);
+}
+
+int asyncring__rw_prep_write_fixed(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_buffer(request, sqe, true, true);
+}
+
+int asyncring__rw_prep_readv(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_vector(request, sqe, false, false);
+}
+
+int asyncring__rw_prep_writev(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_vector(request, sqe, true, false);
+}
+
+int asyncring__rw_prep_readv_fixed(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_vector(request, sqe, false, true);
+}
+
+int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return prep_vector(request, sqe, true, true);
+}
+
+int asyncring__rw_copy_args(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	size_t size = rw->count * sizeof(struct iovec);
+	struct iovec *copy = &rw->single;
+	int error;
+
+	if (!rw->vectored || !rw->count)
+		return 0;
+	if (rw->count > 1) {
+		copy = asyncring__alloc(size);
+		if (!copy)
+			return -ENOMEM;
+		request->async_data = copy;
+	}
+	error = asyncring__copy_in(copy, (uintptr_t)rw->vector, size);
+	rw->vector = copy;
+	for (uint32_t i = 0; !error && i < rw->count; i++)
+		if ((int64_t)copy[i].iov_len < 0)
+			error = -EINVAL;
+	return error;
+}
+
+/* ---- the pieces of a transfer ---- */
+
+/*
+ * All bytes asked for. An array of the application's is only looked at after the kernel has just
+ * read it in the same submission.
+ */
+static uint64_t wanted(const struct rw *rw)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < rw->count; i++)
+		sum += rw->vector[i].iov_len;
+	return sum < TRANSFER_MAX ? sum : TRANSFER_MAX;
+}
+
+/*
+ * What is left to do after rw->done bytes, described in @rest (room for @room vectors); the number
+ * of vectors, or -1 if they are too many.
+ */
+static int remaining(const struct rw *rw, struct iovec *rest, unsigned room)
+{
+	uint64_t skip = rw->done;
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < rw->count; i++) {
+		struct iovec vector = rw->vector[i];
+
+		if (skip >= vector.iov_len) {
+			skip -= vector.iov_len;
+			continue;
+		}
+		if (count == room)
+			return -1;
+		rest[count].iov_base = (char *)vector.iov_base + skip;
+		rest[count++].iov_len = vector.iov_len - skip;
+		skip = 0;
+	}
+	return (int)count;
+}
+
+static long transfer(const struct rw *rw, int fd, const struct iovec *vector, unsigned count,
+		     bool stream, unsigned more_flags)
+{
+	int64_t offset = stream || rw->offset == -1 ? -1 : rw->offset + (int64_t)rw->done;
+	int flags = (int)(rw->flags | more_flags);
+
+	if (rw->write)
+		return sys_pwritev2(fd, vector, count, offset, flags);
+	return sys_preadv2(fd, vector, count, offset, flags);
+}
+
+static enum issue_result finish(struct request *request, long result)
+{
+	struct rw *rw = request_data(request, struct rw);
+
+	/* What was moved before an error is the result. */
+	if (rw->done || result >= 0)
+		request_set_transfer(request, (int64_t)rw->done, wanted(rw));
+	else
+		request_set_result(request, (int32_t)result);
+	return ISSUE_DONE;
+}
+
+static bool refused(long result)
+{
+	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
+}
+
+/* Registered buffer of a request; every vector must lie within. 0 or -EFAULT. */
+static int check_fixed(struct request *request, unsigned issue_flags)
+{
+	struct rw *rw = request_data(request, struct rw);
+	int error = 0;
+
+	if (!rw->fixed)
+		return 0;
+	if (!request->buffer) {
+		issue_lock(request->ring, issue_flags);
+		request->buffer = asyncring__buffer_get(request->ring, request->buf_index);
+		issue_unlock(request->ring, issue_flags);
+	}
+	if (!request->buffer)
+		return -EFAULT;
+	for (uint32_t i = 0; !error && i < rw->count; i++)
+		error = asyncring__buffer_contains(
+			request->buffer, (uintptr_t)rw->vector[i].iov_base, rw->vector[i].iov_len);
+	return error;
+}
+
+/* The rules of a ring with SETUP_IOPOLL, and of RWF_HIPRI without. */
+static int check_polled(const struct request *request, const struct hint *hint)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+
+	if (request->ring->flags & ASYNCRING_SETUP_IOPOLL)
+		return hint->kind == FILE_DIRECT ? 0 : -EOPNOTSUPP;
+	return rw->flags & RWF_HIPRI ? -EINVAL : 0;
+}
+
+/* ---- inline ---- */
+
+/* A pointer to vectors that cannot be read is for preparation to refuse; found out only now. */
+static enum issue_result bad_address(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+
+	if (rw->vectored && !(request->flags & REQ_ARGS_COPIED) &&
+	    asyncring__request_stabilise(request)) {
+		rw->count = 0;
+		request->flags |= REQ_PREP_FAILED;
+	}
+	return finish(request, -EFAULT);
+}
+
+/* Whether a plain write may be made in the application's thread; asked once per submission. */
+static bool file_size_unlimited(struct ring *ring)
+{
+	struct rlimit limit;
+
+	if (ring->batch.file_size == FILE_SIZE_UNKNOWN) {
+		bool unlimited = !sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) &&
+				 limit.rlim_cur == RLIM_INFINITY;
+
+		ring->batch.file_size = unlimited ? FILE_SIZE_UNLIMITED : FILE_SIZE_LIMITED;
+	}
+	return ring->batch.file_size == FILE_SIZE_UNLIMITED;
+}
+
+enum inline_way { WAY_NONE, WAY_PLAIN, WAY_NOWAIT };
+
+/* How may this be tried without blocking? */
+static enum inline_way inline_way(struct request *request, const struct hint *hint)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+
+	if (rw->write && (hint->kind == FILE_POLLABLE || !file_size_unlimited(request->ring)))
+		return WAY_NONE;
+	switch (hint->kind) {
+	case FILE_MEMORY:
+		return rw->vectored || rw->single.iov_len <= INLINE_MAX ? WAY_PLAIN : WAY_NONE;
+	case FILE_CACHED:
+	case FILE_POLLABLE:
+		if (rw->write ? !hint->nowait_writes : !hint->nowait_reads)
+			return WAY_NONE;
+		return rw->vectored || rw->single.iov_len <= INLINE_MAX ? WAY_NOWAIT : WAY_NONE;
+	case FILE_UNKNOWN:
+		/* Only a bad descriptor has no hint: let the kernel say so. */
+		return WAY_NOWAIT;
+	}
+	return WAY_NONE;
+}
+
+/* A short transfer of a regular file: is there more that is cached, or was that all? */
+static enum issue_result finish_short(struct request *request, int fd, enum inline_way way)
+{
+	struct rw *rw = request_data(request, struct rw);
+	uint64_t total = wanted(rw);
+
+	while (rw->done < total) {
+		struct iovec rest[REST_MAX];
+		int count = remaining(rw, rest, REST_MAX);
+		long result;
+
+		if (count < 0)
+			return ISSUE_NEED_WORKER;
+		result = transfer(rw, fd, rest, (unsigned)count, false,
+				  way == WAY_NOWAIT ? RWF_NOWAIT : 0);
+		if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+			return ISSUE_NEED_WORKER;
+		if (result <= 0)
+			break;
+		rw->done += (uint64_t)result;
+	}
+	return finish(request, 0);
+}
+
+static enum issue_result issue_inline(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	int fd = request_fd(request);
+	struct hint hint = request->file ? request->file->hint : asyncring__hint(fd);
+	int error = check_polled(request, &hint);
+	enum inline_way way;
+	bool stream;
+	long result;
+
+	if (error)
+		return finish(request, error);
+	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
+	stream = hint.kind == FILE_POLLABLE;
+	if (way == WAY_NONE || request->ioprio)
+		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
+	result =
+		transfer(rw, fd, rw->vector, rw->count, stream, way == WAY_NOWAIT ? RWF_NOWAIT : 0);
+	if (result == -EFAULT)
+		return bad_address(request);
+	if (way == WAY_NOWAIT && refused(result)) {
+		asyncring__hint_no_nowait(fd, rw->write);
+		if (request->file)
+			request->file->hint.nowait_reads &= rw->write;
+		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
+	}
+	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
+	if (result <= 0)
+		return finish(request, result);
+	rw->done = (uint64_t)result;
+	if (stream || rw->done == wanted(rw))
+		return finish(request, 0);
+	return finish_short(request, fd, way);
+}
+
+/* ---- on a worker ---- */
+
+/* One attempt on a stream: never sleeps longer than it takes to find out. */
+static enum issue_result issue_stream(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	int fd = request_fd(request);
+	struct hint hint = request->file ? request->file->hint : asyncring__hint(fd);
+	bool nowait = rw->write ? hint.nowait_writes : hint.nowait_reads;
+	long result = -EOPNOTSUPP;
+
+	if (nowait) {
+		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
+		if (refused(result)) {
+			asyncring__hint_no_nowait(fd, rw->write);
+			nowait = false;
+		}
+	}
+	if (!nowait) {
+		/* Without NOWAIT a call may only be made when the file says that it is ready. */
+		if (!(request->flags & REQ_READY))
+			return ISSUE_NEED_POLL;
+		request->flags &= ~REQ_READY;
+		result = transfer(rw, fd, rw->vector, rw->count, true, 0);
+	}
+	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+		return ISSUE_NEED_POLL;
+	if (result > 0)
+		rw->done = (uint64_t)result;
+	return finish(request, result);
+}
+
+static enum issue_result issue_file(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	bool regular = !request->file || request->file->regular;
+	uint64_t total = wanted(rw);
+	int fd = request_fd(request);
+	long result = 0;
+
+	if (!rw->count || !total)
+		return finish(request, transfer(rw, fd, rw->vector, rw->count, false, 0));
+	while (rw->done < total) {
+		struct iovec rest[VECTOR_MAX];
+		const struct iovec *vector = rw->vector;
+		unsigned count = rw->count;
+
+		if (rw->done) {
+			vector = rest;
+			count = (unsigned)remaining(rw, rest, VECTOR_MAX);
+		}
+		result = transfer(rw, fd, vector, count, false, 0);
+		if (result == -EINTR && !asyncring__pool_interrupted())
+			continue;
+		if (result <= 0)
+			break;
+		rw->done += (uint64_t)result;
+		if (!regular)
+			break;
+	}
+	return finish(request, result);
+}
+
+/* The request's I/O priority, for the time of its transfer. */
+static int set_ioprio(unsigned ioprio)
+{
+	enum { WHO_PROCESS = 1 };
+
+	return (int)sys(SYS_ioprio_set, WHO_PROCESS, 0, ioprio);
+}
+
+static enum issue_result issue_blocking(struct request *request, unsigned issue_flags)
+{
+	struct hint hint = request->file ? request->file->hint : asyncring__hint(request->fd);
+	int error = check_polled(request, &hint);
+	enum issue_result result;
+
+	/* The priority of a thread that is not the library's is left alone. */
+	if (!error && request->ioprio && !(issue_flags & ISSUE_LOCKED))
+		error = set_ioprio(request->ioprio);
+	if (error)
+		return finish(request, error);
+	result = hint.kind == FILE_POLLABLE ? issue_stream(request) : issue_file(request);
+	if (request->ioprio && !(issue_flags & ISSUE_LOCKED))
+		set_ioprio(0);
+	return result;
+}
+
+enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
+{
+	int error = check_fixed(request, flags);
+
+	if (error)
+		return finish(request, error);
+	if (flags & ISSUE_NONBLOCK)
+		return issue_inline(request);
+	return issue_blocking(request, flags);
+}
