@@ -66,7 +66,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#if !defined(__has_include) || __has_include(<linux/openat2.h>)
+#if __has_include(<linux/openat2.h>)
 #include <linux/openat2.h>
 #else
 struct open_how {
@@ -286,10 +286,10 @@ int asyncring_ring_dofork(struct asyncring *ring);
 
 /*
  * Gives the ring other sizes: p->sq_entries (and p->cq_entries with ASYNCRING_SETUP_CQSIZE);
- * entries and completions that are pending are carried over, and *ring points to the new memory.
- * Pointers from get_sqe and to completions are void afterwards. For rings with
- * ASYNCRING_SETUP_DEFER_TASKRUN, -EINVAL for others; -EOVERFLOW: too small for what is pending
- * (the old ring is intact); -ENOMEM.
+ * completions and submitted entries that are pending are carried over, and *ring points to the
+ * new memory. Submit what get_sqe has handed out first: pointers to entries and to completions are
+ * void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN, -EINVAL for others; -EOVERFLOW:
+ * too small for what is pending (the old ring is intact); -ENOMEM.
  */
 int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p);
 
@@ -374,8 +374,8 @@ int asyncring_wait_cqes_min_timeout(struct asyncring *ring, struct asyncring_cqe
 				    unsigned int min_ts_usec, sigset_t *sigmask);
 
 /*
- * The same without limit. With a wait_nr of 0 it does not wait and answers -EAGAIN when there is
- * nothing.
+ * wait_cqes without time limit or signal mask. With a wait_nr of 0 it does not wait, and answers
+ * -EAGAIN when there is nothing.
  */
 int asyncring_wait_cqe_nr(struct asyncring *ring, struct asyncring_cqe **cqe_ptr, unsigned wait_nr);
 
@@ -405,7 +405,9 @@ int asyncring_set_iowait(struct asyncring *ring, bool enable_iowait);
  * is an empty slot, ASYNCRING_REGISTER_FILES_SKIP in an update leaves a slot as it is.
  *
  * Errors: -EBADF a bad descriptor, or that of a ring; -EBUSY there is a table; -ENXIO there is
- * none; -EINVAL a bad number or range; -EMFILE more than RLIMIT_NOFILE allows; -ENOMEM.
+ * none; -EINVAL a bad number or range; -EMFILE more than RLIMIT_NOFILE allows; -ENOMEM. As liburing
+ * does, the functions that make a table raise the soft limit by its size before they give up, as
+ * far as the hard limit allows it.
  */
 
 /* Makes the table. 0. */
@@ -451,6 +453,7 @@ int asyncring_clone_buffers(struct asyncring *dst, struct asyncring *src);
 int asyncring_clone_buffers_offset(struct asyncring *dst, struct asyncring *src,
 				   unsigned int dst_off, unsigned int src_off, unsigned int nr,
 				   unsigned int flags);
+
 /* --------------------------------------------------------------------------------------------
  * Notification: io_uring_register_eventfd(3)
  *
@@ -836,7 +839,7 @@ static inline bool asyncring_cqe_iter_next(struct asyncring_cqe_iter *iter,
 #define asyncring_for_each_cqe(ring, index, cqe)                                                   \
 	for (struct asyncring_cqe_iter asyncring__iter = asyncring_cqe_iter_init(ring);            \
 	     (index) = asyncring__iter.head, (void)(index),                                        \
-	     asyncring_cqe_iter_next(&asyncring__iter, &(cqe));)
+				       asyncring_cqe_iter_next(&asyncring__iter, &(cqe));)
 
 /* Whether completions are signalled to the registered eventfd. */
 static inline bool asyncring_cq_eventfd_enabled(const struct asyncring *ring)
@@ -871,8 +874,9 @@ static inline int asyncring_cq_eventfd_toggle(struct asyncring *ring, bool enabl
 
 /*
  * Registers the ring of reg->ring_entries (a power of two up to 32768) at reg->ring_addr, which is
- * page-aligned and must stay until it is unregistered. flags must be 0; those of the ring are in
- * *reg, which is not referred to after the return. 0; -EEXIST the group exists; -EINVAL; -EFAULT.
+ * page-aligned and must stay until it is unregistered. flags (ASYNCRING_PBUF_RING_*) are added to
+ * reg->flags; *reg is not referred to after the return. 0; -EEXIST the group exists; -EINVAL;
+ * -EFAULT; -ENOMEM.
  */
 int asyncring_register_buf_ring(struct asyncring *ring, struct asyncring_buf_reg *reg,
 				unsigned int flags);

@@ -21,7 +21,7 @@
  * The kernel's fixed-size names are used on purpose: __u64 is unsigned long long where uint64_t is
  * unsigned long, and a program that prints or points at such fields must go on compiling.
  */
-#if !defined(__has_include) || __has_include(<linux/types.h>)
+#if __has_include(<linux/types.h>)
 #include <linux/types.h>
 #else
 typedef uint8_t __u8;
@@ -34,7 +34,7 @@ typedef unsigned long long __u64;
 typedef long long __s64;
 #endif
 
-#if !defined(__has_include) || __has_include(<linux/time_types.h>)
+#if __has_include(<linux/time_types.h>)
 #include <linux/time_types.h>
 #else
 /* Seconds and nanoseconds, 64 bits each on every machine. */
@@ -148,23 +148,23 @@ struct asyncring_sqe {
 /* sqe->file_index: let the library choose a free slot, which it answers in cqe->res. */
 #define ASYNCRING_FILE_INDEX_ALLOC (~0U)
 
-/* sqe->flags, as bit numbers and as bits */
+/* sqe->flags: bit numbers, then bits */
 enum asyncring_sqe_flags_bit {
-	ASYNCRING_SQE_FIXED_FILE_BIT,
-	ASYNCRING_SQE_IO_DRAIN_BIT,
-	ASYNCRING_SQE_IO_LINK_BIT,
-	ASYNCRING_SQE_IO_HARDLINK_BIT,
-	ASYNCRING_SQE_ASYNC_BIT,
-	ASYNCRING_SQE_BUFFER_SELECT_BIT,
-	ASYNCRING_SQE_CQE_SKIP_SUCCESS_BIT,
+	ASYNCRING_SQE_FIXED_FILE_BIT,	    /* fd is a slot of the file table */
+	ASYNCRING_SQE_IO_DRAIN_BIT,	    /* starts when all before it have completed */
+	ASYNCRING_SQE_IO_LINK_BIT,	    /* the next one starts when this has succeeded */
+	ASYNCRING_SQE_IO_HARDLINK_BIT,	    /* ... when this has completed */
+	ASYNCRING_SQE_ASYNC_BIT,	    /* is not tried at once, but given to a worker */
+	ASYNCRING_SQE_BUFFER_SELECT_BIT,    /* takes a buffer of group buf_group */
+	ASYNCRING_SQE_CQE_SKIP_SUCCESS_BIT, /* posts no completion unless it fails */
 };
 
-#define ASYNCRING_SQE_FIXED_FILE       (1U << ASYNCRING_SQE_FIXED_FILE_BIT) /* fd is an index */
-#define ASYNCRING_SQE_IO_DRAIN	       (1U << ASYNCRING_SQE_IO_DRAIN_BIT) /* after all before it */
-#define ASYNCRING_SQE_IO_LINK	       (1U << ASYNCRING_SQE_IO_LINK_BIT)  /* next one waits */
-#define ASYNCRING_SQE_IO_HARDLINK      (1U << ASYNCRING_SQE_IO_HARDLINK_BIT) /* survives errors */
-#define ASYNCRING_SQE_ASYNC	       (1U << ASYNCRING_SQE_ASYNC_BIT)	     /* do not try inline */
-#define ASYNCRING_SQE_BUFFER_SELECT    (1U << ASYNCRING_SQE_BUFFER_SELECT_BIT) /* from buf_group */
+#define ASYNCRING_SQE_FIXED_FILE       (1U << ASYNCRING_SQE_FIXED_FILE_BIT)
+#define ASYNCRING_SQE_IO_DRAIN	       (1U << ASYNCRING_SQE_IO_DRAIN_BIT)
+#define ASYNCRING_SQE_IO_LINK	       (1U << ASYNCRING_SQE_IO_LINK_BIT)
+#define ASYNCRING_SQE_IO_HARDLINK      (1U << ASYNCRING_SQE_IO_HARDLINK_BIT)
+#define ASYNCRING_SQE_ASYNC	       (1U << ASYNCRING_SQE_ASYNC_BIT)
+#define ASYNCRING_SQE_BUFFER_SELECT    (1U << ASYNCRING_SQE_BUFFER_SELECT_BIT)
 #define ASYNCRING_SQE_CQE_SKIP_SUCCESS (1U << ASYNCRING_SQE_CQE_SKIP_SUCCESS_BIT)
 
 /* sqe->opcode */

@@ -20,6 +20,11 @@ struct buffer *asyncring__buffer_get(struct ring *ring, unsigned index)
 	return buffer;
 }
 
+bool asyncring__buffer_tagged(const struct buffer *buffer)
+{
+	return buffer->tag != 0;
+}
+
 void asyncring__buffer_put(struct buffer *buffer)
 {
 	if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) != 1)

@@ -16,19 +16,24 @@ enum {
 		     ASYNCRING_ASYNC_CANCEL_USERDATA,
 };
 
+/* The open file is meant, not the number under which it goes. */
+static bool same_file(const struct cancel_match *match, const struct request *request)
+{
+	if (!(request->op->properties & OP_FILE))
+		return false;
+	if (request->file)
+		return asyncring__file_is(request->file, match->file_fd);
+	return !request->fixed_file && request->fd == match->file_fd;
+}
+
 bool asyncring__cancel_matches(const struct cancel_match *match, const struct request *request)
 {
 	uint32_t flags = match->flags;
 
 	if (flags & (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY))
 		return true;
-	if (flags & ASYNCRING_ASYNC_CANCEL_FD) {
-		bool slot = flags & ASYNCRING_ASYNC_CANCEL_FD_FIXED;
-
-		if (!(request->op->properties & OP_FILE) || request->fixed_file != slot ||
-		    request->fd != match->fd)
-			return false;
-	}
+	if (flags & ASYNCRING_ASYNC_CANCEL_FD && !same_file(match, request))
+		return false;
 	if (flags & ASYNCRING_ASYNC_CANCEL_OP && request->opcode != match->opcode)
 		return false;
 	/* The user data is the key if nothing else is, and one more if it is asked for. */
@@ -38,23 +43,29 @@ bool asyncring__cancel_matches(const struct cancel_match *match, const struct re
 }
 
 /* Does the descriptor or slot that is the key exist at all? */
-static bool key_exists(const struct cancel_match *match)
+static bool find_key(struct cancel_match *match)
 {
+	const struct file *file;
+
 	if (!(match->flags & ASYNCRING_ASYNC_CANCEL_FD))
 		return true;
-	if (match->flags & ASYNCRING_ASYNC_CANCEL_FD_FIXED)
-		return asyncring__file_table_get(match->ring, (unsigned)match->fd);
-	return sys_fcntl(match->fd, F_GETFD, 0) >= 0;
+	match->file_fd = match->fd;
+	if (!(match->flags & ASYNCRING_ASYNC_CANCEL_FD_FIXED))
+		return sys_fcntl(match->fd, F_GETFD, 0) >= 0;
+	file = asyncring__file_table_get(match->ring, (unsigned)match->fd);
+	if (file)
+		match->file_fd = file->fd;
+	return file;
 }
 
-int asyncring__cancel(const struct cancel_match *match)
+int asyncring__cancel(struct cancel_match *match)
 {
 	bool all = match->flags &
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
 
-	if (!key_exists(match))
+	if (!find_key(match))
 		return -EBADF;
 	/* Those of the same submission have to be where they can be found. */
 	asyncring__batch_hand_over(match->ring);
@@ -68,7 +79,7 @@ int asyncring__cancel(const struct cancel_match *match)
 		asyncring__request_put_submitter(request);
 	}
 	if (all)
-		return (int)(cancelled.taken + cancelled.running);
+		return (int)cancelled.taken;
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;
@@ -85,7 +96,7 @@ static int64_t monotonic_ns(void)
 }
 
 /* One attempt, complete with what it releases. */
-static int cancel_now(struct ring *ring, const struct cancel_match *match)
+static int cancel_now(struct ring *ring, struct cancel_match *match)
 {
 	int result;
 
@@ -119,7 +130,7 @@ static int check_sync_cancel(const struct asyncring_sync_cancel_reg *reg)
  * What is running is waited for: the call asks again each millisecond until it is gone or the time
  * is over.
  */
-static int wait_until_gone(struct ring *ring, const struct cancel_match *match, int64_t deadline)
+static int wait_until_gone(struct ring *ring, struct cancel_match *match, int64_t deadline)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 	int result;

@@ -13,24 +13,63 @@
 #include "../engine/pool.h"
 #include "core.h"
 
-/* Descriptor, buffer and copies go before the CQE can be seen (rule 2). */
-static void release(struct request *request)
+/*
+ * Tagged resources of finished requests. Their tags tell that the last user is gone, so they are put
+ * after the users' CQEs. If there are more than fit, the rest goes before.
+ */
+enum { LATE_MAX = 16 };
+
+struct late {
+	struct buffer *buffers[LATE_MAX];
+	struct file *files[LATE_MAX];
+	unsigned buffer_count, file_count;
+};
+
+static void put_late(struct late *late)
 {
-	if (request->flags & REQ_CLEANUP)
-		request->op->cleanup(request);
+	while (late->buffer_count)
+		asyncring__buffer_put(late->buffers[--late->buffer_count]);
+	while (late->file_count)
+		asyncring__file_put(late->files[--late->file_count]);
+}
+
+static void release_buffer(struct request *request, struct late *late)
+{
+	struct buffer *buffer = request->buffer;
+
+	request->buffer = NULL;
+	if (asyncring__buffer_tagged(buffer) && late->buffer_count < LATE_MAX)
+		late->buffers[late->buffer_count++] = buffer;
+	else
+		asyncring__buffer_put(buffer);
+}
+
+static void release_file(struct request *request, struct late *late)
+{
+	struct file *file = request->file;
+
+	request->file = NULL;
+	if (request->flags & REQ_FILE_BORROWED)
+		return;
+	if (file->tag && late->file_count < LATE_MAX)
+		late->files[late->file_count++] = file;
+	else
+		asyncring__file_put(file);
+}
+
+/* Descriptor, buffer and copies go before the CQE can be seen (rule 2). */
+static void release(struct request *request, struct late *late)
+{
 	if (request->async_data) {
+		if (request->op->cleanup)
+			request->op->cleanup(request);
 		asyncring__free(request->async_data);
 		request->async_data = NULL;
 	}
-	if (request->buffer) {
-		asyncring__buffer_put(request->buffer);
-		request->buffer = NULL;
-	}
-	if (request->file) {
-		if (!(request->flags & REQ_FILE_BORROWED))
-			asyncring__file_put(request->file);
-		request->file = NULL;
-	}
+	if (request->buffer)
+		release_buffer(request, late);
+	if (request->file)
+		release_file(request, late);
 }
 
 /*
@@ -38,7 +77,8 @@ static void release(struct request *request)
  * @list. The member that may start now is returned, or NULL. *inactive counts those that were in
  * ring->active.
  */
-static struct request *unravel(struct request *request, struct list *list, unsigned *inactive)
+static struct request *unravel(struct request *request, struct list *list, struct late *late,
+			       unsigned *inactive)
 {
 	struct request *next = NULL;
 
@@ -50,7 +90,7 @@ static struct request *unravel(struct request *request, struct list *list, unsig
 		member->link = NULL;
 		if (member->async_data || member->buffer || member->file ||
 		    member->flags & REQ_CLEANUP)
-			release(member);
+			release(member, late);
 		if (member->flags & REQ_ACTIVE)
 			++*inactive;
 		if (member != request) {
@@ -139,27 +179,39 @@ void asyncring__request_abandon(struct request *request, int res)
 
 void asyncring__batch_complete(struct ring *ring)
 {
-	struct list posted, released, *node;
+	struct list posted, deferred, released, *node;
+	struct late late;
 	unsigned inactive = 0;
 	bool silent = false;
 
+	late.buffer_count = late.file_count = 0;
 	list_init(&posted);
+	list_init(&deferred);
 	list_init(&released);
 	while ((node = list_take_first(&ring->batch.done))) {
 		struct request *request =
 			request_of_completion(container_of(node, struct completion, node));
-		struct request *next = unravel(request, &posted, &inactive);
+		bool defer = request->flags & REQ_DEFERRED;
+		struct request *next =
+			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 
 		silent |= (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS)) != 0;
 		if (next)
 			list_append(&released, &next->node);
 	}
-	if (silent)
+	if (silent) {
 		recycle_silent(&posted, true);
+		recycle_silent(&deferred, true);
+	}
 	if (!list_empty(&posted)) {
 		asyncring__cq_post(ring, &posted, false);
 		recycle_posted(&posted, true);
 	}
+	if (!list_empty(&deferred)) {
+		asyncring__cq_post(ring, &deferred, true);
+		recycle_posted(&deferred, true);
+	}
+	put_late(&late);
 	if (inactive)
 		/* No need to look for a drain: the batch does, before it is finished. */
 		atomic_fetch_sub_explicit(&ring->active, inactive, memory_order_seq_cst);
@@ -178,20 +230,23 @@ struct request *asyncring__request_put_worker(struct request *request)
 {
 	struct ring *ring = request->ring;
 	struct request *next;
+	struct late late;
 	unsigned inactive = 0;
 	struct list posted;
 
 	/* Pairs with the same decrement in asyncring__request_put_submitter. */
 	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
 		return NULL;
+	late.buffer_count = late.file_count = 0;
 	list_init(&posted);
-	next = unravel(request, &posted, &inactive);
+	next = unravel(request, &posted, &late, &inactive);
 	if (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS))
 		recycle_silent(&posted, false);
 	if (!list_empty(&posted)) {
 		asyncring__cq_post(ring, &posted, true);
 		recycle_posted(&posted, false);
 	}
+	put_late(&late);
 	if (next)
 		atomic_store_explicit(&next->references, 1, memory_order_relaxed);
 	deactivate(ring, inactive);

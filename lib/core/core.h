@@ -79,6 +79,13 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd);
 void asyncring__activate_chain(struct request *head);
 
 /*
+ * A worker is about to carry out @request: give it its file, if it has none yet. False if it ends
+ * here instead; then its result is set. No lock held, and no canceller may know the request yet
+ * unless it has its file already.
+ */
+bool asyncring__run_prepare(struct request *request);
+
+/*
  * Carry out @request on a worker, blocking, to its result; the caller has the I/O side's reference
  * and keeps it. No lock held.
  */
@@ -151,6 +158,7 @@ struct cancel_match {
 	int32_t fd;
 	uint32_t flags; /* ASYNCRING_ASYNC_CANCEL_*; CANCEL_EVERYTHING */
 	uint8_t opcode;
+	int file_fd; /* a descriptor of the file that is the key; filled in by asyncring__cancel */
 };
 
 #define CANCEL_EVERYTHING (1u << 31)
@@ -162,7 +170,7 @@ bool asyncring__cancel_matches(const struct cancel_match *match, const struct re
  * Take back what matches: 0 (the number, with CANCEL_ALL or ANY), -ENOENT, or -EALREADY if it was
  * running, which is then interrupted. submit_lock held, within a batch.
  */
-int asyncring__cancel(const struct cancel_match *match);
+int asyncring__cancel(struct cancel_match *match);
 
 /* REGISTER_SYNC_CANCEL; submit_lock not held. */
 int asyncring__sync_cancel(struct ring *ring, uint64_t arg);
@@ -172,6 +180,8 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg);
 /* The registered buffer @index with a reference of the caller's, or NULL. */
 struct buffer *asyncring__buffer_get(struct ring *ring, unsigned index);
 void asyncring__buffer_put(struct buffer *buffer);
+/* Will the last put post a tag? */
+bool asyncring__buffer_tagged(const struct buffer *buffer);
 /* 0 if [address, address + length) lies within @buffer, else -EFAULT. */
 int asyncring__buffer_contains(const struct buffer *buffer, uint64_t address, uint64_t length);
 

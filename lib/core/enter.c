@@ -17,12 +17,10 @@ enum {
 		      ASYNCRING_ENTER_NO_IOWAIT,
 };
 
-/* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring takes any submitter. */
-static bool may_enter(struct ring *ring)
+/* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring has no owner. */
+static bool owned_by_other(struct ring *ring)
 {
-	if (!(ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER) || ring->sq_thread)
-		return true;
-	return !ring->owner_thread || ring->owner_thread == asyncring__thread_number();
+	return ring->owner_thread && ring->owner_thread != asyncring__thread_number();
 }
 
 /* What the kernel reads from its `arg`: a bare signal mask, or with EXT_ARG a structure. */
@@ -108,13 +106,17 @@ static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, u
 	/* Acquire, pairs with the release in ENABLE_RINGS. */
 	if (atomic_load_explicit(&ring->disabled, memory_order_acquire))
 		return -EBADFD;
-	if (!may_enter(ring))
+	if (to_submit && owned_by_other(ring))
 		return -EEXIST;
 	submitted = submit(ring, to_submit, flags);
 	if (submitted < 0 || (unsigned)submitted != to_submit ||
 	    !(flags & ASYNCRING_ENTER_GETEVENTS))
 		return submitted;
-	error = get_events(ring, min_complete, flags, arg, size);
+	/* Deferred work is the owner's to run, so only the owner may ask for it. */
+	if (ring_defers(ring) && owned_by_other(ring))
+		error = -EEXIST;
+	else
+		error = get_events(ring, min_complete, flags, arg, size);
 	return submitted ? submitted : error;
 }
 

@@ -59,6 +59,9 @@ static inline struct file *file_get(struct file *file)
 	return file;
 }
 
+/* Is @fd a descriptor of the same open file? */
+bool asyncring__file_is(const struct file *file, int fd);
+
 /* Any thread; the last put closes the duplicate and posts the tag. */
 void asyncring__file_put(struct file *file);
 

@@ -265,9 +265,11 @@ int asyncring__file_table_update(struct ring *ring, unsigned offset, uint64_t fd
 	unsigned done, end;
 	int error = 0;
 
+	if (__builtin_add_overflow(offset, count, &end))
+		return -EOVERFLOW;
 	if (!ring->files.slots)
 		return -ENXIO;
-	if (__builtin_add_overflow(offset, count, &end) || end > ring->files.count)
+	if (end > ring->files.count)
 		return -EINVAL;
 	for (done = 0; done < count; done++) {
 		uint64_t tag;

@@ -269,16 +269,25 @@ static void carry_out(struct request *request)
 	}
 }
 
-void asyncring__run_blocking(struct request *request)
+bool asyncring__run_prepare(struct request *request)
 {
-	int error = 0;
+	int error;
 
 	/* Relaxed: whoever closes the ring also cancels, under the locks of the pool. */
 	if (atomic_load_explicit(&request->ring->closing, memory_order_relaxed))
 		error = -ECANCELED;
-	if (!error)
+	else
 		error = take_file(request);
-	if (!error && request->personality)
+	if (error)
+		request_set_result(request, error);
+	return !error;
+}
+
+void asyncring__run_blocking(struct request *request)
+{
+	int error = 0;
+
+	if (request->personality)
 		error = asyncring__personality_assume(request->ring, request->personality);
 	if (error) {
 		request_set_result(request, error);

@@ -186,6 +186,7 @@ struct ring {
 	struct request *chain_head, *chain_tail;
 	/* Requests held back by a drain, in order (request.node). */
 	struct list drained;
+	bool drain_disabled;  /* CQE_SKIP_SUCCESS was used: the two exclude each other */
 	bool drain_next; /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
 	struct batch batch;

@@ -119,7 +119,8 @@ static void destroy(struct ring *ring)
 	bool last;
 
 	asyncring__resources_release(ring);
-	asyncring__cq_discard(ring);
+	if (ring->memory)
+		asyncring__cq_discard(ring);
 	asyncring__request_free_all(ring);
 	asyncring__ring_unmap(ring);
 	if (ring->event_fd >= 0)

@@ -157,8 +157,13 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 		if (sqe->flags & ASYNCRING_SQE_BUFFER_SELECT &&
 		    !(op->properties & OP_BUFFER_SELECT))
 			return -EOPNOTSUPP;
-		if (sqe->flags & ASYNCRING_SQE_IO_DRAIN)
+		if (sqe->flags & ASYNCRING_SQE_CQE_SKIP_SUCCESS)
+			ring->drain_disabled = true;
+		if (sqe->flags & ASYNCRING_SQE_IO_DRAIN) {
+			if (ring->drain_disabled)
+				return -EOPNOTSUPP;
 			begin_drain(ring);
+		}
 	}
 	if (ring->restrictions.registered && !allowed_by_restrictions(ring, request))
 		return -EACCES;

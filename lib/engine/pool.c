@@ -101,10 +101,8 @@ static enum pool_kind kind_of(const struct request *request)
 	return request->flags & REQ_UNBOUNDED ? POOL_UNBOUNDED : POOL_BOUNDED;
 }
 
-static struct lane *lane_of(const struct request *request)
+static struct lane *lane_of(uint32_t key)
 {
-	uint32_t key = request->serial_key;
-
 	return &pool.lanes[(key ^ key >> 6 ^ key >> 12) % LANES];
 }
 
@@ -163,7 +161,7 @@ static void prepare_lanes(void)
 /* False if the request now waits in its lane. */
 static bool enter_lane(struct request *request)
 {
-	struct lane *lane = lane_of(request);
+	struct lane *lane = lane_of(request->serial_key);
 
 	if (lane->held) {
 		list_append(&lane->waiting, &request->node);
@@ -173,10 +171,10 @@ static bool enter_lane(struct request *request)
 	return true;
 }
 
-/* The request after @request in its lane, which takes the lane over, or NULL: the lane is free. */
-static struct request *leave_lane(struct request *request)
+/* The next request in the lane of @key, which takes the lane over, or NULL: the lane is free. */
+static struct request *leave_lane(uint32_t key)
 {
-	struct lane *lane = lane_of(request);
+	struct lane *lane = lane_of(key);
 	struct list *node = list_take_first(&lane->waiting);
 
 	if (node)
@@ -186,6 +184,8 @@ static struct request *leave_lane(struct request *request)
 }
 
 /* ---- worker threads ---- */
+
+static _Atomic uint32_t *call_in_one(enum pool_kind kind);
 
 /* What @worker carries out from now on; NULL: nothing. */
 static void set_current(struct worker *worker, struct request *request)
@@ -201,36 +201,60 @@ static void set_current(struct worker *worker, struct request *request)
 	lock_release(&worker->lock);
 }
 
-/* Carry out @request and the members of its chain that follow from it. */
+/* Carry out what follows in a chain; not serialised with other requests of the same inode. */
 static void carry_out_chain(struct worker *worker, struct request *request)
 {
 	while (request) {
+		/* Before it is current: cancellers look at the file of what is. */
+		bool go_on = asyncring__run_prepare(request);
+
 		set_current(worker, request);
-		asyncring__run_blocking(request);
+		if (go_on)
+			asyncring__run_blocking(request);
 		set_current(worker, NULL);
 		request = asyncring__request_put_worker(request);
 	}
 }
 
-/* A chain's members after the first are not serialised with others of their inode. */
+/*
+ * The holder of the lane @key is done. The next one in it is the caller's to carry out, and current
+ * already; if the caller is @busy with other things it is queued instead. Under pool.lock, so that
+ * cancellers find it in the lane, in the queue or with a worker.
+ */
+static struct request *take_over_lane(struct worker *worker, uint32_t key, bool busy)
+{
+	_Atomic uint32_t *wake = NULL;
+	struct request *following;
+
+	pthread_mutex_lock(&pool.lock);
+	following = leave_lane(key);
+	if (following && busy) {
+		enqueue(following);
+		wake = call_in_one(kind_of(following));
+		following = NULL;
+	}
+	if (following)
+		set_current(worker, following);
+	pthread_mutex_unlock(&pool.lock);
+	if (wake)
+		sys_futex_wake(wake, 1);
+	return following;
+}
+
+/* @request is the worker's current one. */
 static void carry_out(struct worker *worker, struct request *request)
 {
 	while (request) {
 		bool serial = request->flags & REQ_SERIAL;
-		struct request *following = NULL;
+		uint32_t key = request->serial_key;
 		struct request *next;
 
-		set_current(worker, request);
-		asyncring__run_blocking(request);
+		if (asyncring__run_prepare(request))
+			asyncring__run_blocking(request);
 		set_current(worker, NULL);
-		if (serial) {
-			pthread_mutex_lock(&pool.lock);
-			following = leave_lane(request);
-			pthread_mutex_unlock(&pool.lock);
-		}
 		next = asyncring__request_put_worker(request);
+		request = serial ? take_over_lane(worker, key, next != NULL) : NULL;
 		carry_out_chain(worker, next);
-		request = following;
 	}
 }
 
@@ -398,6 +422,7 @@ static void *worker_main(void *argument)
 		if (request) {
 			_Atomic uint32_t *wake = call_in_one(worker->kind);
 
+			set_current(worker, request);
 			pthread_mutex_unlock(&pool.lock);
 			if (wake)
 				sys_futex_wake(wake, 1);
@@ -563,7 +588,7 @@ static void cancel_queued(struct cancellation *cancellation, enum pool_kind kind
 			continue;
 		unqueue(request);
 		if (request->flags & REQ_SERIAL)
-			next = leave_lane(request);
+			next = leave_lane(request->serial_key);
 		if (next)
 			enqueue(next);
 		take_back(cancellation, request);

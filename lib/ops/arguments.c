@@ -27,8 +27,9 @@ static char *reserve(struct arguments *arguments, size_t size)
 		memory = asyncring__alloc(capacity);
 		if (!memory)
 			return NULL;
-		if (arguments->used)
-			memcpy(memory, request->async_data, arguments->used);
+		/* All of it: a string that is being copied lies behind what is in use. */
+		if (arguments->capacity)
+			memcpy(memory, request->async_data, arguments->capacity);
 		asyncring__free(request->async_data);
 		request->async_data = memory;
 		arguments->capacity = capacity;

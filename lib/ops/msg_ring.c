@@ -81,10 +81,10 @@ static struct ring *get_target(struct request *request, struct message *message,
 	return target;
 }
 
-static bool disabled(const struct ring *target)
+static bool disabled(struct ring *target)
 {
-	/* Acquire, pairs with the store that enables the ring: it is all there then. */
-	return __atomic_load_n(&target->flags, __ATOMIC_ACQUIRE) & ASYNCRING_SETUP_R_DISABLED;
+	/* Acquire, pairs with the release that enables the ring: it is all there then. */
+	return atomic_load_explicit(&target->disabled, memory_order_acquire);
 }
 
 static int post(struct ring *target, const struct message *message, int32_t res, uint32_t cqe_flags,

@@ -63,9 +63,8 @@ static enum issue_result issue_with_flags(struct request *request, const struct 
 	int result = nop->result;
 	int error = 0;
 
-	/* Where completions are deferred, one that does not come from the submitter will be. */
-	if (nop->flags & ASYNCRING_NOP_TW && flags & ISSUE_NONBLOCK && ring_defers(request->ring))
-		return ISSUE_NEED_WORKER;
+	if (nop->flags & ASYNCRING_NOP_TW)
+		request->flags |= REQ_DEFERRED;
 	if (nop->flags & ASYNCRING_NOP_FILE)
 		error = find_file(request, nop->flags, flags);
 	if (!error && nop->flags & ASYNCRING_NOP_FIXED_BUFFER)

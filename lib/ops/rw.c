@@ -274,7 +274,7 @@ static int check_polled(const struct request *request, const struct hint *hint)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 
-	if (request->ring->flags & ASYNCRING_SETUP_IOPOLL)
+	if (request->ring->flags & ASYNCRING_SETUP_IOPOLL && hint->kind != FILE_UNKNOWN)
 		return hint->kind == FILE_DIRECT ? 0 : -EOPNOTSUPP;
 	return rw->flags & RWF_HIPRI ? -EINVAL : 0;
 }
@@ -356,6 +356,27 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 	return finish(request, 0);
 }
 
+/*
+ * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
+ * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
+ * mislead (transfers at the file's own position, which tell nothing of the file) it is renewed.
+ */
+static struct hint file_hint(const struct request *request)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	struct hint hint;
+	struct stat status;
+	int open_flags;
+
+	if (request->file)
+		return request->file->hint;
+	hint = asyncring__hint(request->fd);
+	if (rw->offset == -1 && hint.kind != FILE_UNKNOWN &&
+	    asyncring__hint_learn(request->fd, &hint, &status, &open_flags))
+		hint.kind = FILE_UNKNOWN;
+	return hint;
+}
+
 static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -378,15 +399,14 @@ static enum issue_result issue_inline(struct request *request)
 		return bad_address(request);
 	if (way == WAY_NOWAIT && refused(result)) {
 		asyncring__hint_no_nowait(fd, rw->write);
-		if (request->file)
-			request->file->hint.nowait_reads &= rw->write;
-		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
+		return ISSUE_NEED_WORKER;
 	}
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
 		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
 	if (result <= 0)
 		return finish(request, result);
 	rw->done = (uint64_t)result;
+	stream |= rw->offset == -1 && hint.kind == FILE_POLLABLE;
 	if (stream || rw->done == wanted(rw))
 		return finish(request, 0);
 	return finish_short(request, fd, way);
@@ -399,7 +419,7 @@ static enum issue_result issue_stream(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = request->file ? request->file->hint : asyncring__hint(fd);
+	struct hint hint = file_hint(request);
 	bool nowait = rw->write ? hint.nowait_writes : hint.nowait_reads;
 	long result = -EOPNOTSUPP;
 
@@ -465,7 +485,7 @@ static int set_ioprio(unsigned ioprio)
 
 static enum issue_result issue_blocking(struct request *request, unsigned issue_flags)
 {
-	struct hint hint = request->file ? request->file->hint : asyncring__hint(request->fd);
+	struct hint hint = file_hint(request);
 	int error = check_polled(request, &hint);
 	enum issue_result result;
 

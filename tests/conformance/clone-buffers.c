@@ -47,8 +47,8 @@ static int clone_into(struct io_uring *ring, struct io_uring_clone_buffers arg)
 static int clone_part(unsigned target_offset, unsigned source_offset, unsigned count,
 		      unsigned flags)
 {
-	return io_uring_register_clone_buffers_offset(&target, &source, target_offset,
-						      source_offset, count, flags);
+	return io_uring_clone_buffers_offset(&target, &source, target_offset, source_offset, count,
+					     flags);
 }
 
 /* Which page of memory does this slot of the ring hold? -1: none. */
@@ -67,7 +67,7 @@ static int page_of(struct io_uring *ring, int index)
 static void whole_table(void **state)
 {
 	(void)state;
-	assert_int_equal(io_uring_register_clone_buffers(&target, &source), 0);
+	assert_int_equal(io_uring_clone_buffers(&target, &source), 0);
 	assert_int_equal(page_of(&target, 0), 0);
 	assert_int_equal(page_of(&target, 1), 1);
 	assert_int_equal(page_of(&target, 2), -1);
@@ -172,7 +172,7 @@ static void clones_outlive_the_source(void **state)
 	(void)state;
 	harness_init(&other, 4, 0);
 	assert_int_equal(io_uring_register_buffers(&other, &buffer, 1), 0);
-	assert_int_equal(io_uring_register_clone_buffers(&target, &other), 0);
+	assert_int_equal(io_uring_clone_buffers(&target, &other), 0);
 	assert_int_equal(io_uring_unregister_buffers(&other), 0);
 	assert_int_equal(page_of(&target, 0), 0);
 	io_uring_queue_exit(&other);
@@ -191,7 +191,7 @@ static void tag_is_not_cloned(void **state)
 	(void)state;
 	harness_init(&third, 4, 0);
 	assert_int_equal(io_uring_register_buffers_tags(&target, &buffer, &tag, 1), 0);
-	assert_int_equal(io_uring_register_clone_buffers(&third, &target), 0);
+	assert_int_equal(io_uring_clone_buffers(&third, &target), 0);
 	assert_int_equal(io_uring_unregister_buffers(&target), 0);
 	cqe = harness_next(&target);
 	harness_assert_cqe(cqe, 55, 0);

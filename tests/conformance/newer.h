@@ -282,11 +282,9 @@ static inline void io_uring_prep_madvise64(struct io_uring_sqe *sqe, void *addr,
 #endif
 
 #if HARNESS_LIBURING_BEFORE(2, 9)
-static inline int io_uring_register_clone_buffers_offset(struct io_uring *target,
-							 struct io_uring *source,
-							 unsigned target_offset,
-							 unsigned source_offset, unsigned count,
-							 unsigned flags)
+static inline int io_uring_clone_buffers_offset(struct io_uring *target, struct io_uring *source,
+						unsigned target_offset, unsigned source_offset,
+						unsigned count, unsigned flags)
 {
 	struct io_uring_clone_buffers clone = {
 		.src_fd = (__u32)source->ring_fd,
@@ -301,9 +299,9 @@ static inline int io_uring_register_clone_buffers_offset(struct io_uring *target
 #endif
 
 #if HARNESS_LIBURING_BEFORE(2, 8)
-static inline int io_uring_register_clone_buffers(struct io_uring *target, struct io_uring *source)
+static inline int io_uring_clone_buffers(struct io_uring *target, struct io_uring *source)
 {
-	return io_uring_register_clone_buffers_offset(target, source, 0, 0, 0, 0);
+	return io_uring_clone_buffers_offset(target, source, 0, 0, 0, 0);
 }
 #endif
 

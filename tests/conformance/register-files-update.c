@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Description: updating a table of registered files: by the old call, by the one with tags and by
- * the FILES_UPDATE request; partial success, skipped entries, ranges, arguments.
+ * Description: updating a table of registered files by the old call and by the one with tags:
+ * partial success, skipped entries, ranges, arguments, and what becomes of users of a slot.
  */
 #include "rsrc_helpers.h"
 
@@ -216,25 +216,7 @@ static int request(const int *fds, unsigned count, int offset)
 	return harness_result(&ring);
 }
 
-static void request_answers_like_the_call(void **state)
-{
-	const int fds[3] = {files[3], 9999, files[3]};
-
-	(void)state;
-	assert_int_equal(request(files, 1, 0), -ENXIO);
-	assert_int_equal(io_uring_register_files_sparse(&ring, 4), 0);
-	assert_int_equal(request(files, 4, 0), 4);
-	assert_slots(1, 2, 3, 4);
-	assert_int_equal(request(fds, 3, 0), 1);
-	assert_slots(4, 0, 3, 4);
-	assert_int_equal(request(fds + 1, 2, 2), -EBADF);
-	assert_slots(4, 0, 0, 4);
-	assert_int_equal(request(files, 2, 3), -EINVAL);
-	assert_int_equal(request(files, 4, -2), -EOVERFLOW);
-	assert_int_equal(request(NULL, 1, 0), -EFAULT);
-	assert_int_equal(request(RSRC_BAD_POINTER, 1, 0), -EFAULT);
-}
-
+/* The rest about the request is in files-update-op.c. */
 static void request_fields(void **state)
 {
 	struct io_uring_sqe *sqe;
@@ -259,30 +241,6 @@ static void request_fields(void **state)
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	assert_int_equal(harness_result(&ring), -EOPNOTSUPP);
 	assert_slots(0, 0, 0, 0);
-}
-
-/* A linked reader finds the file that the update before it has put there. */
-static void request_in_a_link(void **state)
-{
-	struct io_uring_sqe *sqe;
-	struct harness_cqe cqes[2];
-	int mark = 0;
-
-	(void)state;
-	assert_int_equal(io_uring_register_files_sparse(&ring, 4), 0);
-	sqe = harness_sqe(&ring);
-	io_uring_prep_files_update(sqe, &files[2], 1, 1);
-	sqe->flags |= IOSQE_IO_LINK;
-	sqe->user_data = 1;
-	sqe = harness_sqe(&ring);
-	io_uring_prep_read(sqe, 1, &mark, sizeof(mark), 0);
-	sqe->flags |= IOSQE_FIXED_FILE;
-	sqe->user_data = 2;
-	harness_submit(&ring, 2);
-	harness_reap(&ring, cqes, 2);
-	harness_assert_cqe(cqes[0], 1, 1);
-	harness_assert_cqe(cqes[1], 2, sizeof(mark));
-	assert_int_equal(mark, 3);
 }
 
 /* ---- what an update does to users of the slot ---- */
@@ -337,9 +295,7 @@ int main(void)
 		TEST(array_readable_in_part),
 		TEST(update2_arguments),
 		TEST(update2_size),
-		TEST(request_answers_like_the_call),
 		TEST(request_fields),
-		TEST(request_in_a_link),
 		TEST(replaced_file_serves_its_request),
 		TEST(emptied_slot_lets_go),
 	};

@@ -130,29 +130,52 @@ static void nowait_reads_what_is_cached(void **state)
 	close(fd);
 }
 
-/* Nobody carries a NOWAIT request on: what is not there is -EAGAIN, visible when submit returns. */
-static void nowait_does_not_wait_for_the_disk(void **state)
+/* A file whose data is on the disk alone, as far as that can be had. */
+static int cold_file(void)
 {
 	enum { SIZE = 1 << 16 };
-	struct ops *ops = *state;
 	int fd = harness_temp_file(SIZE);
-	char buffer[16];
-	struct iovec vector = {buffer, 16};
-	struct harness_cqe cqe;
-	struct io_uring_sqe *sqe;
 
 	assert_int_equal(fsync(fd), 0);
 	assert_int_equal(posix_fadvise(fd, 0, SIZE, POSIX_FADV_DONTNEED), 0);
-	if (preadv2(fd, &vector, 1, SIZE - 4096, RWF_NOWAIT) >= 0 || errno != EAGAIN) {
-		close(fd);
-		skip(); /* this file system keeps its data in memory */
-	}
-	sqe = ops_prep(&ops->ring, 1, 0, read, fd, buffer, 16, 0);
-	sqe->rw_flags = RWF_NOWAIT;
-	harness_submit(&ops->ring, 1);
-	assert_true(harness_peek(&ops->ring, &cqe));
-	assert_int_equal(cqe.res, -EAGAIN);
+	return fd;
+}
+
+/* Does the file system have data that is not in memory? Asked of a file of its own. */
+static bool disk_can_be_cold(void)
+{
+	int fd = cold_file();
+	char buffer[16];
+	struct iovec vector = {buffer, 16};
+	bool cold = preadv2(fd, &vector, 1, 0, RWF_NOWAIT) < 0 && errno == EAGAIN;
+
 	close(fd);
+	return cold;
+}
+
+/*
+ * Nobody carries a NOWAIT request on: what is not there is -EAGAIN, visible when submit returns.
+ * The kernel does not promise to forget a page, so that several files are tried.
+ */
+static void nowait_does_not_wait_for_the_disk(void **state)
+{
+	struct ops *ops = *state;
+	struct harness_cqe cqe = {0};
+
+	if (!disk_can_be_cold())
+		skip();
+	for (unsigned round = 0; round < 20 && cqe.res != -EAGAIN; round++) {
+		int fd = cold_file();
+		char buffer[16];
+		struct io_uring_sqe *sqe = ops_prep(&ops->ring, 1, 0, read, fd, buffer, 16, 0);
+
+		sqe->rw_flags = RWF_NOWAIT;
+		harness_submit(&ops->ring, 1);
+		assert_true(harness_peek(&ops->ring, &cqe));
+		assert_true(cqe.res == -EAGAIN || cqe.res == 16);
+		close(fd);
+	}
+	assert_int_equal(cqe.res, -EAGAIN);
 }
 
 static void nowait_on_an_empty_pipe_is_eagain(void **state)

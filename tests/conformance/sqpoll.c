@@ -45,7 +45,7 @@ static void the_thread_takes_what_is_published(void **state)
 	init_sqpoll(&ring, 8, 0, 20000);
 	/* Awake at the latest after this; with this idle time it stays so. */
 	harness_nop(&ring, 1);
-	assert_int_equal(io_uring_submit(&ring), 1);
+	harness_submit(&ring, 1);
 	harness_assert_cqe(harness_next(&ring), 1, 0);
 	for (unsigned i = 0; i < 100; i++) {
 		harness_nop(&ring, i);
@@ -68,7 +68,7 @@ static void it_sleeps_after_the_idle_time(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		start = harness_now_ns();
 		harness_nop(&ring, i);
-		assert_int_equal(io_uring_submit(&ring), 1);
+		harness_submit(&ring, 1);
 		harness_assert_cqe(harness_next(&ring), i, 0);
 		wait_for_sleep(&ring);
 		/* The clock of the kernel's idle time is coarse. */
@@ -129,7 +129,7 @@ static void sq_wait_returns_with_space(void **state)
 
 		while (io_uring_sq_space_left(&ring)) {
 			harness_nop(&ring, submitted++);
-			assert_true(io_uring_submit(&ring) >= 0);
+			harness_submit(&ring, 1);
 		}
 		/* Like any wait it may end early, when the task has something else to do. */
 		do {
@@ -158,7 +158,7 @@ static void a_bad_sqe_does_not_stop_the_thread(void **state)
 	sqe->opcode = 250;
 	sqe->user_data = 1;
 	harness_nop(&ring, 2);
-	assert_int_equal(io_uring_submit(&ring), 3);
+	harness_submit(&ring, 3);
 	harness_reap(&ring, cqes, 3);
 	harness_assert_cqe(cqes[0], 0, 0);
 	harness_assert_cqe(cqes[1], 1, -EINVAL);
@@ -182,7 +182,7 @@ static void plain_descriptors_may_be_used(void **state)
 		assert_int_equal(bytes[i], harness_byte(500 + i));
 
 	io_uring_prep_read(harness_sqe(&ring), pipe_fds[0], &byte, 1, 0);
-	assert_int_equal(io_uring_submit(&ring), 1);
+	harness_submit(&ring, 1);
 	assert_int_equal(write(pipe_fds[1], "x", 1), 1);
 	assert_int_equal(harness_next(&ring).res, 1);
 	assert_int_equal(byte, 'x');
@@ -210,10 +210,10 @@ static void any_thread_may_feed_a_single_issuer(void **state)
 	init_sqpoll(&ring, 8, IORING_SETUP_SINGLE_ISSUER, 100);
 	assert_int_equal(pthread_create(&thread, NULL, submit_in_thread, &ring), 0);
 	pthread_join(thread, &ret);
-	assert_int_equal((intptr_t)ret, 1);
+	assert_true((intptr_t)ret >= 0);
 	harness_assert_cqe(harness_next(&ring), 0, 0);
 	harness_nop(&ring, 2);
-	assert_int_equal(io_uring_submit(&ring), 1);
+	harness_submit(&ring, 1);
 	harness_assert_cqe(harness_next(&ring), 2, 0);
 	io_uring_queue_exit(&ring);
 }
@@ -291,7 +291,7 @@ static void the_thread_runs_where_it_is_told(void **state)
 	list_threads(&before);
 	harness_init_params(&ring, 8, &params);
 	harness_nop(&ring, 1);
-	assert_int_equal(io_uring_submit(&ring), 1);
+	harness_submit(&ring, 1);
 	harness_assert_cqe(harness_next(&ring), 1, 0);
 	list_threads(&now);
 	for (unsigned i = 0; i < now.count; i++) {
@@ -327,7 +327,7 @@ static void rings_share_a_thread(void **state)
 	for (unsigned round = 0; round < 50; round++) {
 		for (unsigned i = 0; i < 4; i++) {
 			harness_nop(&rings[i], round);
-			assert_int_equal(io_uring_submit(&rings[i]), 1);
+			harness_submit(&rings[i], 1);
 		}
 		for (unsigned i = 0; i < 4; i++)
 			harness_assert_cqe(harness_next(&rings[i]), round, 0);
@@ -335,7 +335,7 @@ static void rings_share_a_thread(void **state)
 	/* The thread lives on as long as one of them does. */
 	for (unsigned i = 0; i < 4; i++) {
 		harness_nop(&rings[i], i);
-		assert_int_equal(io_uring_submit(&rings[i]), 1);
+		harness_submit(&rings[i], 1);
 		harness_assert_cqe(harness_next(&rings[i]), i, 0);
 		io_uring_queue_exit(&rings[i]);
 	}
@@ -354,7 +354,7 @@ static void a_ring_may_go_while_the_thread_works(void **state)
 		io_uring_prep_read(harness_sqe(&ring), pipe_fds[0], &byte, 1, 0);
 		for (unsigned j = 0; j < 6; j++)
 			harness_nop(&ring, j);
-		assert_int_equal(io_uring_submit(&ring), 7);
+		harness_submit(&ring, 7);
 		io_uring_queue_exit(&ring);
 		harness_close_pipe(pipe_fds);
 	}

@@ -17,6 +17,7 @@ if [ ! -x "$arcp" ]; then
 	echo "skipped: the examples have not been built"
 	exit 77
 fi
+"$arcp" --help >/dev/null || exit 1
 
 work=$(mktemp -d)
 mounted=
@@ -31,7 +32,8 @@ cd "$work" || exit 1
 
 failures=0
 fail() {
-	echo "FAILED: $test: $*"
+	echo "FAILED: $test: $*" | head -c 1000
+	echo
 	failures=$((failures + 1))
 }
 skip() {

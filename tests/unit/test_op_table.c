@@ -198,9 +198,7 @@ static void unserved_opcodes_are_refused(void **state)
 			continue;
 		sqe = asyncring_get_sqe(&ring);
 		assert_non_null(sqe);
-		memset(sqe, 0, sizeof(*sqe));
-		sqe->opcode = (__u8)opcode;
-		sqe->user_data = opcode;
+		*sqe = (struct asyncring_sqe){.opcode = (__u8)opcode, .user_data = opcode};
 		assert_int_equal(asyncring_submit(&ring), 1);
 		assert_int_equal(asyncring_peek_cqe(&ring, &cqe), 0);
 		assert_int_equal(cqe->user_data, opcode);

@@ -135,7 +135,11 @@
 #endif
 
 #include <asyncring/abi.h>
-#include <linux/fs.h> /* RWF_* and more: programs have come to expect it from here */
+
+/* RWF_* and more: programs have come to expect it from here. */
+#if __has_include(<linux/fs.h>)
+#include <linux/fs.h>
+#endif
 
 /* sqe->flags */
 #define IOSQE_ASYNC		   ASYNCRING_SQE_ASYNC
