@@ -721,9 +721,14 @@ static inline unsigned asyncring_cqe_nr(const struct asyncring_cqe *cqe)
 	return cqe->flags & ASYNCRING_CQE_F_32 ? 2 : 1;
 }
 
-/* Whether the descriptor is readable although the queue has just been found empty. */
+/*
+ * Whether the descriptor is readable although the queue has just been found empty. With deferred
+ * completions it may be so rightly, and asking is the program's own decision.
+ */
 static inline bool asyncring__fd_readable(const struct asyncring *ring)
 {
+	if (ring->flags & ASYNCRING_SETUP_DEFER_TASKRUN)
+		return false;
 	return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & ASYNCRING_SQ_FD_READABLE;
 }
 

@@ -104,6 +104,16 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 	}
 }
 
+/* On a stream the worker waits before it tries: so a canceller can take it back from the start. */
+static void decide_to_wait(struct request *request)
+{
+	const struct file *file = request->file;
+
+	if (file && file->hint.kind == FILE_POLLABLE &&
+	    request->op->properties & (OP_POLL_IN | OP_POLL_OUT))
+		request->flags |= REQ_WAIT_FIRST;
+}
+
 /* Which workers may take it, and behind which others it has to wait. */
 static void classify(struct request *request)
 {
@@ -168,6 +178,7 @@ static bool punt(struct request *request)
 	if (error)
 		return end_with(request, error);
 	classify(request);
+	decide_to_wait(request);
 	if (no_descriptor && run_on_the_spot(request))
 		return true;
 	if (!asyncring__pool_reserve(request)) {
@@ -249,18 +260,20 @@ static int take_file(struct request *request)
 static void carry_out(struct request *request)
 {
 	const struct op *op = request->op;
+	bool wait = request->flags & REQ_WAIT_FIRST;
 
 	for (;;) {
-		enum issue_result result = op->issue(request, 0);
+		enum issue_result result;
+		int error = wait ? asyncring__pool_wait_ready(request) : 0;
 
-		if (result == ISSUE_NEED_POLL) {
-			int error = asyncring__pool_wait_ready(request);
-
-			if (!error)
-				continue;
+		if (error) {
 			request_set_result(request, error);
 			return;
 		}
+		result = op->issue(request, 0);
+		wait = result == ISSUE_NEED_POLL;
+		if (wait)
+			continue;
 		if (request->completion.res != -EINTR || op->properties & OP_NO_RESTART ||
 		    asyncring__pool_interrupted())
 			return;
@@ -280,6 +293,8 @@ bool asyncring__run_prepare(struct request *request)
 		error = take_file(request);
 	if (error)
 		request_set_result(request, error);
+	else
+		decide_to_wait(request);
 	return !error;
 }
 

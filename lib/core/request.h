@@ -55,7 +55,7 @@ enum request_flags {
 	REQ_UNBOUNDED = 1 << 19,       /* may block for ever: counted with the unbounded workers */
 	REQ_ACTIVE = 1 << 20,	       /* counted in ring->active */
 	REQ_DRAINED = 1 << 21,	       /* sits in, or came through, ring->drained */
-	REQ_CANCELABLE_POLL = 1 << 22, /* worker only waits for readiness: may be taken back */
+	REQ_WAIT_FIRST = 1 << 22,      /* a worker begins with waiting for readiness */
 	REQ_SKIP_LINKS =
 		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
 	REQ_WAS_CANCELED = 1 << 24,  /* taken back before it ran, or by interruption */
@@ -158,6 +158,15 @@ static inline void request_set_result(struct request *request, int32_t res)
 	request->completion.res = res;
 	if (res < 0)
 		request->flags |= REQ_FAILED;
+}
+
+/*
+ * For operations whose failure does not break a soft link and is silent with CQE_SKIP_SUCCESS: those
+ * that change or ask for names, attributes and sizes. The kernel draws the line there.
+ */
+static inline void request_set_answer(struct request *request, int32_t res)
+{
+	request->completion.res = res;
 }
 
 /* As request_set_result; fewer bytes than wanted break a soft link as a failure does. */

@@ -246,6 +246,8 @@ struct ring *asyncring__ring_get(unsigned fd, int *error);
 void asyncring__ring_put(struct ring *ring);
 /* Take @fd out of the table; its name is now the caller's to drop. NULL: no ring's. */
 struct ring *asyncring__ring_unpublish(int fd, int *error);
+/* Close @fd, a descriptor of @ring; if the process has a duplicate of it that becomes a name. */
+void asyncring__ring_close_fd(struct ring *ring, int fd);
 bool asyncring__ring_is_ring(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);

@@ -11,6 +11,7 @@
  * an epoll set what is registered in it and with which data, and each ring's set carries a number
  * of its own there. Such a duplicate is entered in the table once found.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,61 @@ static bool adopt_duplicate(unsigned fd)
 	}
 	pthread_mutex_unlock(&table.lock);
 	return adopted;
+}
+
+/* Is the ring's epoll set still open somewhere, although @ring->fd is closed? */
+static bool open_elsewhere(struct ring *ring, int watcher)
+{
+	struct epoll_event event;
+	uint64_t one = 1;
+
+	/* With the eventfd inside made readable the set is ready, if there still is one. */
+	sys_write(ring->event_fd, &one, sizeof(one));
+	return sys(SYS_epoll_pwait, watcher, &event, 1, 0, NULL, 0) == 1;
+}
+
+/* Look through the descriptors of this process for one of @ring. */
+static bool adopt_any_duplicate(struct ring *ring)
+{
+	char entries[2048] __attribute__((aligned(8)));
+	bool found = false;
+	int directory;
+	long length;
+
+	directory = (int)sys(SYS_openat, AT_FDCWD, "/proc/self/fd",
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (directory < 0)
+		return false;
+	while (!found && (length = sys(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < length && !found;) {
+			const struct dirent64 *entry = (void *)(entries + at);
+
+			at += entry->d_reclen;
+			if (entry->d_name[0] != '.' &&
+			    cookie_of((unsigned)atoi(entry->d_name)) == ring->cookie)
+				found = adopt_duplicate((unsigned)atoi(entry->d_name));
+		}
+	}
+	sys_close(directory);
+	return found;
+}
+
+/*
+ * Whether another process, to which the descriptor was handed down, has it open, does not matter:
+ * the requests are this process's. So a set that is open elsewhere is looked for here.
+ */
+void asyncring__ring_close_fd(struct ring *ring, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int watcher = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
+	bool watching = watcher >= 0 &&
+			!sys(SYS_epoll_ctl, watcher, EPOLL_CTL_ADD, fd, &event);
+
+	sys_close(fd);
+	if (watching && open_elsewhere(ring, watcher))
+		adopt_any_duplicate(ring);
+	if (watcher >= 0)
+		sys_close(watcher);
 }
 
 struct ring *asyncring__ring_get(unsigned fd, int *error)

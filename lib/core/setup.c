@@ -278,7 +278,7 @@ int asyncring_close(int fd)
 		return error;
 	if (ring->inherited)
 		return close_inherited(ring, fd);
-	sys_close(fd);
+	asyncring__ring_close_fd(ring, fd);
 	asyncring__ring_release_name(ring);
 	return 0;
 }

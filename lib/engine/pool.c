@@ -197,7 +197,7 @@ static void set_current(struct worker *worker, struct request *request)
 	}
 	worker->current = request;
 	if (request)
-		request->state = STATE_RUNNING;
+		request->state = request->flags & REQ_WAIT_FIRST ? STATE_WAITING : STATE_RUNNING;
 	lock_release(&worker->lock);
 }
 

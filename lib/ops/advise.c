@@ -64,7 +64,7 @@ enum issue_result asyncring__madvise_issue(struct request *request, unsigned fla
 	const struct advice *advice = request_data(request, struct advice);
 
 	(void)flags;
-	request_set_result(
+	request_set_answer(
 		request, (int32_t)sys(SYS_madvise, advice->start, advice->length, advice->advice));
 	return ISSUE_DONE;
 }

@@ -43,7 +43,7 @@ static int copy_two_paths(struct request *request, const struct asyncring_sqe *s
 
 static enum issue_result done(struct request *request, long result)
 {
-	request_set_result(request, (int32_t)result);
+	request_set_answer(request, (int32_t)result);
 	return ISSUE_DONE;
 }
 

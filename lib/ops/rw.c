@@ -381,7 +381,7 @@ static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = request->file ? request->file->hint : asyncring__hint(fd);
+	struct hint hint = file_hint(request);
 	int error = check_polled(request, &hint);
 	enum inline_way way;
 	bool stream;
@@ -390,11 +390,18 @@ static enum issue_result issue_inline(struct request *request)
 	if (error)
 		return finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	stream = hint.kind == FILE_POLLABLE;
 	if (way == WAY_NONE || request->ioprio)
-		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
+		return ISSUE_NEED_WORKER;
+	/* Only a pinned file is known to be a stream; of others the call itself tells. */
+	stream = request->file && hint.kind == FILE_POLLABLE;
 	result =
 		transfer(rw, fd, rw->vector, rw->count, stream, way == WAY_NOWAIT ? RWF_NOWAIT : 0);
+	if (result == -ESPIPE && !stream) {
+		stream = true;
+		if (rw->write)
+			return ISSUE_NEED_WORKER;
+		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
+	}
 	if (result == -EFAULT)
 		return bad_address(request);
 	if (way == WAY_NOWAIT && refused(result)) {

@@ -40,7 +40,7 @@ enum issue_result asyncring__fsync_issue(struct request *request, unsigned flags
 
 	(void)flags;
 	/* No system call syncs a range and the metadata: the whole file is more than was asked. */
-	request_set_result(
+	request_set_answer(
 		request, (int32_t)sys(data_only ? SYS_fdatasync : SYS_fsync, request_fd(request)));
 	return ISSUE_DONE;
 }
@@ -55,7 +55,7 @@ enum issue_result asyncring__sync_file_range_issue(struct request *request, unsi
 	const struct sync *sync = request_data(request, struct sync);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_sync_file_range, request_fd(request),
+	request_set_answer(request, (int32_t)sys(SYS_sync_file_range, request_fd(request),
 						 sync->offset, sync->length, sync->flags));
 	return ISSUE_DONE;
 }

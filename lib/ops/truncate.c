@@ -29,7 +29,7 @@ enum issue_result asyncring__fallocate_issue(struct request *request, unsigned f
 	const struct range *range = request_data(request, struct range);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_fallocate, request_fd(request), range->mode,
+	request_set_answer(request, (int32_t)sys(SYS_fallocate, request_fd(request), range->mode,
 						 range->offset, range->length));
 	return ISSUE_DONE;
 }
@@ -50,7 +50,7 @@ enum issue_result asyncring__ftruncate_issue(struct request *request, unsigned f
 	const struct range *range = request_data(request, struct range);
 
 	(void)flags;
-	request_set_result(request,
+	request_set_answer(request,
 			   (int32_t)sys(SYS_ftruncate, request_fd(request), range->length));
 	return ISSUE_DONE;
 }

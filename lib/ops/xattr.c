@@ -94,7 +94,7 @@ enum issue_result asyncring__fsetxattr_issue(struct request *request, unsigned f
 	const struct xattr *xattr = request_data(request, struct xattr);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_fsetxattr, request_fd(request), xattr->name,
+	request_set_answer(request, (int32_t)sys(SYS_fsetxattr, request_fd(request), xattr->name,
 						 xattr->value, xattr->size, xattr->flags));
 	return ISSUE_DONE;
 }
@@ -104,7 +104,7 @@ enum issue_result asyncring__setxattr_issue(struct request *request, unsigned fl
 	const struct xattr *xattr = request_data(request, struct xattr);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_setxattr, xattr->path, xattr->name,
+	request_set_answer(request, (int32_t)sys(SYS_setxattr, xattr->path, xattr->name,
 						 xattr->value, xattr->size, xattr->flags));
 	return ISSUE_DONE;
 }
@@ -148,7 +148,7 @@ enum issue_result asyncring__fgetxattr_issue(struct request *request, unsigned f
 	const struct xattr *xattr = request_data(request, struct xattr);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_fgetxattr, request_fd(request), xattr->name,
+	request_set_answer(request, (int32_t)sys(SYS_fgetxattr, request_fd(request), xattr->name,
 						 xattr->value, xattr->size));
 	return ISSUE_DONE;
 }
@@ -158,7 +158,7 @@ enum issue_result asyncring__getxattr_issue(struct request *request, unsigned fl
 	const struct xattr *xattr = request_data(request, struct xattr);
 
 	(void)flags;
-	request_set_result(request, (int32_t)sys(SYS_getxattr, xattr->path, xattr->name,
+	request_set_answer(request, (int32_t)sys(SYS_getxattr, xattr->path, xattr->name,
 						 xattr->value, xattr->size));
 	return ISSUE_DONE;
 }

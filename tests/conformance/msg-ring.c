@@ -65,12 +65,12 @@ static void completion_flags_are_passed(void **state)
 	struct io_uring_sqe *sqe;
 
 	init_target(&target);
-	assert_int_equal(ops_run(&ops->ring, msg_ring_cqe_flags, target.ring_fd, 10, 3, 0, 0x8102),
+	assert_int_equal(ops_run(&ops->ring, msg_ring_cqe_flags, target.ring_fd, 10, 3, 0, 0x0102),
 			 0);
 	cqe = harness_next(&target);
 	assert_int_equal(cqe.user_data, 3);
 	assert_int_equal(cqe.res, 10);
-	assert_int_equal(cqe.flags, 0x8102);
+	assert_int_equal(cqe.flags, 0x0102);
 
 	/* Without the flag that says so they are a mistake. */
 	sqe = ops_prep(&ops->ring, 0, 0, msg_ring, target.ring_fd, 10, 3, 0);
