@@ -21,7 +21,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define JOBS_DEFAULT 32
+#define JOBS_DEFAULT 64
 #define JOBS_MAX     1024
 
 /* Descriptors that are not a job's: standard ones, the ring's, a listing, the library's own. */
@@ -106,7 +106,7 @@ static void usage(FILE *stream)
 {
 	fputs("Usage: arcp [OPTION]... SOURCE... DEST\n"
 	      "Copies files and directory trees as cp -a does, many files at a time.\n\n"
-	      "  -j, --jobs=N       keep up to N files in flight (default 32)\n"
+	      "  -j, --jobs=N       keep up to N files in flight (default 64)\n"
 	      "  -v, --verbose      name each file that has been copied\n"
 	      "      --verify       read both sides again and compare them\n"
 	      "      --no-progress  show no progress bar on a terminal\n"
@@ -189,6 +189,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	options.progress = options.progress && isatty(STDERR_FILENO);
+	options.user = geteuid();
+	options.group = getegid();
 	umask(0); /* modes are given by the sources */
 	limit = job_limit();
 	error = loop_open(512);

@@ -28,6 +28,8 @@ struct options {
 	bool verify;
 	bool progress;
 	unsigned jobs; /* how many entries may be in flight */
+	uid_t user;    /* whose files those are that we make */
+	gid_t group;
 };
 
 /* A directory that is being copied. It lives until everything in it is done. */

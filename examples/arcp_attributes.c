@@ -85,7 +85,7 @@ static bool copy_owner(const struct stat *wanted, struct place target, bool *com
 
 	if (fchownat(fd, path, wanted->st_uid, wanted->st_gid, flags) == 0)
 		return true;
-	if ((errno != EPERM && errno != EINVAL) || geteuid() == 0) {
+	if ((errno != EPERM && errno != EINVAL) || options.user == 0) {
 		complain(-errno, "failed to preserve ownership for %s", target.path, NULL);
 		*complete = false;
 	}

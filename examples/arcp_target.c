@@ -53,7 +53,7 @@ static void open_target(struct job *job, int flags)
 	const struct stat *source = &job->attributes;
 	struct asyncring_sqe *sqe = loop_request();
 	/* Others get no access before the file has the owner that it is to have. */
-	bool ours = source->st_uid == geteuid() && source->st_gid == getegid();
+	bool ours = source->st_uid == options.user && source->st_gid == options.group;
 
 	asyncring_prep_openat(sqe, AT_FDCWD, job->target,
 			      (options.verify ? O_RDWR : O_WRONLY) | O_NOFOLLOW | O_CLOEXEC | flags,

@@ -87,7 +87,8 @@ int listing_read(struct listing *listing, const char *path)
 	}
 	for (size_t i = 0; i < listing->count; i++)
 		listing->entries[i].name = listing->names + (uintptr_t)listing->entries[i].name;
-	qsort(listing->entries, listing->count, sizeof(struct entry), by_inode);
+	if (listing->count > 1)
+		qsort(listing->entries, listing->count, sizeof(struct entry), by_inode);
 	return 0;
 }
 

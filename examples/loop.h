@@ -41,7 +41,7 @@ void loop_forget(struct asyncring_sqe *sqe);
 unsigned loop_outstanding(void);
 
 /*
- * Submits what was prepared, waits for at least one completion and calls the DONE function of each
+ * Submits what was prepared, waits for some completions and calls the DONE function of each
  * that is there. Returns also when TIMEOUT (NULL: none) has passed or a signal came. 0 or a
  * negative errno, after which the loop is of no more use.
  */

@@ -22,18 +22,16 @@ struct buffer *asyncring__buffer_get(struct ring *ring, unsigned index)
 
 bool asyncring__buffer_tagged(const struct buffer *buffer)
 {
-	return buffer->tag != 0;
+	return buffer->tag != NULL;
 }
 
 void asyncring__buffer_put(struct buffer *buffer)
 {
+	/* Acquire-release: the tag comes after everything the other users did with the buffer. */
 	if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) != 1)
 		return;
-	if (buffer->tag) {
-		struct completion tag = {.user_data = buffer->tag};
-
-		asyncring__cq_post_extra(buffer->ring, &tag, true);
-	}
+	if (buffer->tag)
+		asyncring__cq_post_owned(buffer->ring, buffer->tag, true);
 	asyncring__free(buffer);
 }
 
@@ -48,6 +46,7 @@ int asyncring__buffer_contains(const struct buffer *buffer, uint64_t address, ui
 	return 0;
 }
 
+/* With one reference and no tag. */
 static struct buffer *new_buffer(struct ring *ring, uint64_t address, uint64_t length)
 {
 	struct buffer *buffer = asyncring__alloc_zeroed(1, sizeof(*buffer));
@@ -65,25 +64,50 @@ static int check(const struct iovec *vector)
 {
 	uint64_t address = (uintptr_t)vector->iov_base, end;
 
+	/* The bound that every vector of the kernel's has. */
+	if ((ssize_t)vector->iov_len < 0)
+		return -EINVAL;
 	if (!address)
 		return vector->iov_len ? -EFAULT : 0;
 	if (!vector->iov_len || vector->iov_len > BUFFER_BYTES_MAX)
 		return -EFAULT;
-	if (__builtin_add_overflow(address, vector->iov_len, &end))
+	/* Rounded up to whole pages it must not reach the end of all addresses. */
+	if (__builtin_add_overflow(address, vector->iov_len + asyncring__page_size() - 1, &end))
 		return -EOVERFLOW;
 	return asyncring__memory_check(address, vector->iov_len);
 }
 
-/* The buffer that entry @index of the application's arrays describes; NULL in *buffer: none. */
-static int read_buffer(struct ring *ring, uint64_t iovecs, uint64_t tags, unsigned index,
+static int make_buffer(struct ring *ring, const struct iovec *vector, uint64_t tag,
 		       struct buffer **buffer)
+{
+	struct buffer *made = new_buffer(ring, (uintptr_t)vector->iov_base, vector->iov_len);
+
+	if (!made)
+		return -ENOMEM;
+	if (tag) {
+		made->tag = asyncring__tag_new(tag);
+		if (!made->tag) {
+			asyncring__buffer_put(made);
+			return -ENOMEM;
+		}
+	}
+	*buffer = made;
+	return 0;
+}
+
+/*
+ * The buffer that entry @index of the application's arrays describes; NULL in *buffer: none.
+ * @sparse: there is no array of vectors, all entries are empty.
+ */
+static int read_buffer(struct ring *ring, uint64_t iovecs, uint64_t tags, unsigned index,
+		       bool sparse, struct buffer **buffer)
 {
 	struct iovec vector = {0};
 	uint64_t tag = 0;
 	int error = 0;
 
 	*buffer = NULL;
-	if (iovecs)
+	if (!sparse)
 		error = asyncring__copy_in(&vector, iovecs + index * sizeof(vector),
 					   sizeof(vector));
 	if (!error)
@@ -94,11 +118,7 @@ static int read_buffer(struct ring *ring, uint64_t iovecs, uint64_t tags, unsign
 		return error;
 	if (!vector.iov_base)
 		return tag ? -EINVAL : 0;
-	*buffer = new_buffer(ring, (uintptr_t)vector.iov_base, vector.iov_len);
-	if (!*buffer)
-		return -ENOMEM;
-	(*buffer)->tag = tag;
-	return 0;
+	return make_buffer(ring, &vector, tag, buffer);
 }
 
 static void replace(struct ring *ring, unsigned index, struct buffer *buffer)
@@ -110,14 +130,19 @@ static void replace(struct ring *ring, unsigned index, struct buffer *buffer)
 		asyncring__buffer_put(old);
 }
 
+/* A registration that failed is @silent: nobody learns by a tag that it was begun. */
 static void drop_table(struct buffer_table *table, bool silent)
 {
 	for (unsigned i = 0; i < table->count; i++) {
-		if (!table->slots[i])
+		struct buffer *buffer = table->slots[i];
+
+		if (!buffer)
 			continue;
-		if (silent)
-			table->slots[i]->tag = 0;
-		asyncring__buffer_put(table->slots[i]);
+		if (silent) {
+			asyncring__free(buffer->tag);
+			buffer->tag = NULL;
+		}
+		asyncring__buffer_put(buffer);
 	}
 	asyncring__free(table->slots);
 	*table = (struct buffer_table){0};
@@ -141,7 +166,7 @@ int asyncring__buffers_register(struct ring *ring, uint64_t iovecs, uint64_t tag
 		return -EINVAL;
 	error = allocate_table(&ring->buffers, count);
 	for (unsigned i = 0; i < count && !error; i++)
-		error = read_buffer(ring, sparse ? 0 : iovecs, tags, i, &ring->buffers.slots[i]);
+		error = read_buffer(ring, iovecs, tags, i, sparse, &ring->buffers.slots[i]);
 	if (error)
 		drop_table(&ring->buffers, true);
 	return error;
@@ -168,7 +193,7 @@ int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovec
 	for (done = 0; done < count; done++) {
 		struct buffer *buffer;
 
-		error = read_buffer(ring, iovecs, tags, done, &buffer);
+		error = read_buffer(ring, iovecs, tags, done, false, &buffer);
 		if (error)
 			break;
 		replace(ring, offset + done, buffer);
@@ -186,6 +211,8 @@ static int copy_range(struct ring *ring, const struct ring *source,
 	unsigned end;
 	int error;
 
+	if (!clone->nr && (clone->dst_off || clone->src_off))
+		return -EINVAL;
 	if (!available)
 		return -ENXIO;
 	if (!clone->nr)
@@ -237,26 +264,37 @@ static int install_range(struct ring *ring, const struct asyncring_clone_buffers
 	return 0;
 }
 
-static int check_clone(const struct asyncring_clone_buffers *clone)
+static bool has_buffers(struct ring *ring)
+{
+	bool has;
+
+	ring_lock(ring);
+	has = ring->buffers.slots != NULL;
+	ring_unlock(ring);
+	return has;
+}
+
+static int check_clone(struct ring *ring, const struct asyncring_clone_buffers *clone)
 {
 	if (clone->flags &
 	    ~(uint32_t)(ASYNCRING_REGISTER_SRC_REGISTERED | ASYNCRING_REGISTER_DST_REPLACE))
 		return -EINVAL;
+	if (!(clone->flags & ASYNCRING_REGISTER_DST_REPLACE) && has_buffers(ring))
+		return -EBUSY;
 	for (size_t i = 0; i < sizeof(clone->pad) / sizeof(clone->pad[0]); i++)
 		if (clone->pad[i])
 			return -EINVAL;
-	if (!clone->nr && (clone->dst_off || clone->src_off))
-		return -EINVAL;
 	return 0;
 }
 
 static int clone_from(struct ring *ring, struct ring *source, struct asyncring_clone_buffers *clone)
 {
 	struct buffer_table copies = {0};
-	int error;
+	int error = -EEXIST;
 
 	ring_lock(source);
-	error = copy_range(ring, source, clone, &copies);
+	if (!source->owner_thread || source->owner_thread == asyncring__thread_number())
+		error = copy_range(ring, source, clone, &copies);
 	ring_unlock(source);
 	if (!error) {
 		ring_lock(ring);
@@ -275,9 +313,7 @@ int asyncring__buffers_clone(struct ring *ring, uint64_t arg)
 
 	if (asyncring__copy_in(&clone, arg, sizeof(clone)))
 		return -EFAULT;
-	if (!(clone.flags & ASYNCRING_REGISTER_DST_REPLACE) && ring->buffers.slots)
-		return -EBUSY;
-	error = check_clone(&clone);
+	error = check_clone(ring, &clone);
 	if (error)
 		return error;
 	if (clone.flags & ASYNCRING_REGISTER_SRC_REGISTERED)

@@ -9,13 +9,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct completion;
 struct ring;
 
 struct buffer {
-	/* Constant. */
+	/* Constant once the buffer is in its table. */
 	uint64_t address, length;
-	struct ring *ring; /* whose table, for the tag */
-	uint64_t tag;	   /* posted when the last user is gone; 0: none */
+	struct ring *ring;	/* whose table */
+	struct completion *tag; /* posted there when the last user is gone; NULL: none */
 	/* The table's and the requests'; the last put (acquire-release) posts the tag. */
 	_Atomic uint32_t references;
 };

@@ -60,9 +60,9 @@ static void release_file(struct request *request, struct late *late)
 /* Descriptor, buffer and copies go before the CQE can be seen (rule 2). */
 static void release(struct request *request, struct late *late)
 {
+	if (request->flags & REQ_CLEANUP)
+		request->op->cleanup(request);
 	if (request->async_data) {
-		if (request->op->cleanup)
-			request->op->cleanup(request);
 		asyncring__free(request->async_data);
 		request->async_data = NULL;
 	}
@@ -222,8 +222,11 @@ void asyncring__batch_complete(struct ring *ring)
 void asyncring__request_put_submitter(struct request *request)
 {
 	/* Pairs with the same decrement in asyncring__request_put_worker. */
-	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) == 1)
-		asyncring__request_done(request);
+	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
+		return;
+	/* The submitter is only the last to let go: the request was carried out elsewhere. */
+	request->flags |= REQ_DEFERRED;
+	asyncring__request_done(request);
 }
 
 struct request *asyncring__request_put_worker(struct request *request)

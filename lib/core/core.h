@@ -135,10 +135,18 @@ void asyncring__drain_resume(struct ring *ring);
 void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 
 /*
- * Post a CQE that belongs to no request (tags, messages from other rings): what @from says, its
- * list node excepted. 0 or -ENOMEM.
+ * Post a CQE that belongs to no request (messages from other rings): what @from says, its list node
+ * excepted. 0 or -ENOMEM.
  */
 int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async);
+
+/*
+ * The tag of a registered resource is made when it is registered, so that it cannot be lost when it
+ * is due. NULL: out of memory. Freed with asyncring__free() unless it is posted.
+ */
+struct completion *asyncring__tag_new(uint64_t user_data);
+/* As post_extra; @completion is the queue's from now on. */
+void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, bool async);
 
 /* Move the backlog, and for the @owner the deferred completions, into the CQ as far as they fit. */
 void asyncring__cq_flush(struct ring *ring, bool owner);
@@ -194,8 +202,14 @@ int asyncring__copy_out(uint64_t to, const void *from, size_t length);
  * -ENOMEM. */
 int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit);
 
-/* Is all of [address, address + length) mapped and writable? 0 or -EFAULT. */
+/*
+ * Is all of [address, address + length) mapped and writable? 0 or -EFAULT. On kernels that cannot
+ * tell (before 5.14) what is mapped but not writable passes. @length is not 0.
+ */
 int asyncring__memory_check(uint64_t address, size_t length);
+
+/* The machine's, which need not be 4096. */
+uint64_t asyncring__page_size(void);
 
 /* ---- memory.c: the only allocations of the library besides ring memory ---- */
 

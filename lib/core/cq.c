@@ -186,20 +186,35 @@ static void recycle(struct completion *completion)
 		asyncring__free(completion);
 }
 
-int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async)
+void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, bool async)
 {
-	struct completion *completion = asyncring__alloc(sizeof(*completion));
 	struct list list;
 
-	if (!completion)
-		return -ENOMEM;
-	*completion = *from;
 	completion->of_request = false;
 	list_init(&list);
 	list_append(&list, &completion->node);
 	asyncring__cq_post(ring, &list, async);
 	if (!list_empty(&list))
 		asyncring__free(completion);
+}
+
+struct completion *asyncring__tag_new(uint64_t user_data)
+{
+	struct completion *tag = asyncring__alloc_zeroed(1, sizeof(*tag));
+
+	if (tag)
+		tag->user_data = user_data;
+	return tag;
+}
+
+int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async)
+{
+	struct completion *completion = asyncring__alloc(sizeof(*completion));
+
+	if (!completion)
+		return -ENOMEM;
+	*completion = *from;
+	asyncring__cq_post_owned(ring, completion, async);
 	return 0;
 }
 

@@ -76,6 +76,14 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 		return 0;
 	}
 	arguments.min_complete = min_complete;
+	/* A polling wait is over when nothing is left to poll for. */
+	if (ring->flags & ASYNCRING_SETUP_IOPOLL) {
+		unsigned reachable = asyncring__cq_ready(ring) +
+				     atomic_load_explicit(&ring->active, memory_order_seq_cst);
+
+		if (arguments.min_complete > reachable)
+			arguments.min_complete = reachable;
+	}
 	error = asyncring__wait(ring, &arguments);
 	asyncring__cq_flush(ring, true);
 	/* With CQEs to reap, how the wait ended does not matter. */

@@ -80,16 +80,19 @@ static int duplicate_beyond_limit(int fd)
 }
 
 /* Does a lock stand on the file that closing @file might drop? */
-static bool locks_stand(const struct file *file)
+static bool locks_stand_on(int fd)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	if (!file->regular)
-		return false;
-	if (sys_fcntl(file->fd, F_OFD_GETLK, (long)&lock) < 0)
+	if (sys_fcntl(fd, F_OFD_GETLK, (long)&lock) < 0)
 		return false;
 	/* An owner of -1: an open-file-description lock, which does not mind. */
 	return lock.l_type != F_UNLCK && lock.l_pid != -1;
+}
+
+static bool locks_stand(const struct file *file)
+{
+	return file->regular && locks_stand_on(file->fd);
 }
 
 /* files.lock held. Close the parked files whose locks are gone. */
@@ -132,8 +135,8 @@ bool asyncring__file_is(const struct file *file, int fd)
 
 /*
  * A parked duplicate that serves for @fd as well, taken out of the parking place. *error is -EMFILE
- * if there is one, but its position might not be that of @fd: then @fd must not be duplicated
- * again, or the parking place would grow with each request.
+ * if there is one, but the kernel does not tell whether its position is that of @fd: then @fd must
+ * not be duplicated again, or the parking place would grow with each request.
  */
 static struct file *unpark(int fd, const struct stat *status, int open_flags, bool position,
 			   int *error)
@@ -146,9 +149,13 @@ static struct file *unpark(int fd, const struct stat *status, int open_flags, bo
 		if (file->device != status->st_dev || file->inode != status->st_ino ||
 		    file->open_flags != open_flags)
 			continue;
-		if (position && compare_open_files(fd, file->fd) != 0) {
-			*error = -EMFILE;
-			continue;
+		if (position) {
+			long compared = compare_open_files(fd, file->fd);
+
+			if (compared < 0)
+				*error = -EMFILE;
+			if (compared)
+				continue;
 		}
 		list_remove(node);
 		list_append(&files.open, node);
@@ -159,13 +166,10 @@ static struct file *unpark(int fd, const struct stat *status, int open_flags, bo
 	return NULL;
 }
 
-/* A file for @fd, which becomes its own; @origin: the number under which the hint was learnt. */
-static struct file *make(int fd, const struct hint *hint, const struct stat *status, int open_flags)
+/* @file stands for @fd from now on, which becomes its own. */
+static void fill(struct file *file, int fd, const struct hint *hint, const struct stat *status,
+		 int open_flags)
 {
-	struct file *file = asyncring__alloc_zeroed(1, sizeof(*file));
-
-	if (!file)
-		return NULL;
 	file->fd = fd;
 	file->hint = *hint;
 	file->regular = S_ISREG(status->st_mode);
@@ -176,7 +180,6 @@ static struct file *make(int fd, const struct hint *hint, const struct stat *sta
 	pthread_mutex_lock(&files.lock);
 	list_append(&files.open, &file->node);
 	pthread_mutex_unlock(&files.lock);
-	return file;
 }
 
 static struct file *pin(int fd, bool position, int (*dup)(int), int *error)
@@ -197,16 +200,19 @@ static struct file *pin(int fd, bool position, int (*dup)(int), int *error)
 		if (file || *error)
 			return file;
 	}
+	/* Memory first: a duplicate that had to be closed again would take the locks with it. */
+	file = asyncring__alloc_zeroed(1, sizeof(*file));
+	if (!file) {
+		*error = -ENOMEM;
+		return NULL;
+	}
 	copy = dup(fd);
 	if (copy < 0) {
+		asyncring__free(file);
 		*error = copy;
 		return NULL;
 	}
-	file = make(copy, &hint, &status, open_flags);
-	if (!file) {
-		sys_close(copy);
-		*error = -ENOMEM;
-	}
+	fill(file, copy, &hint, &status, open_flags);
 	return file;
 }
 
@@ -222,7 +228,9 @@ struct file *asyncring__file_register(int fd, int *error)
 
 struct file *asyncring__file_adopt(int fd, int *error)
 {
-	struct file *file = NULL;
+	struct file *file = asyncring__alloc_zeroed(1, sizeof(*file));
+	/* Then the number cannot be given up: not for a better one, nor if memory is out. */
+	bool locked = locks_stand_on(fd);
 	struct stat status;
 	struct hint hint;
 	int open_flags;
@@ -230,31 +238,30 @@ struct file *asyncring__file_adopt(int fd, int *error)
 	asyncring__hint_forget(fd);
 	*error = asyncring__hint_learn(fd, &hint, &status, &open_flags);
 	asyncring__hint_forget(fd);
-	if (!*error) {
-		int moved = asyncring__file_move_up(fd);
-
-		fd = moved;
-		file = make(fd, &hint, &status, open_flags);
-		if (!file)
-			*error = -ENOMEM;
+	if (!*error && !file)
+		*error = -ENOMEM;
+	if (*error) {
+		if (!locked)
+			sys_close(fd);
+		asyncring__free(file);
+		return NULL;
 	}
-	if (!file)
-		sys_close(fd);
+	fill(file, locked ? fd : asyncring__file_move_up(fd), &hint, &status, open_flags);
 	return file;
 }
 
 void asyncring__file_put(struct file *file)
 {
+	struct completion *tag;
+	struct ring *ring;
+
 	/* Acquire-release: the last holder closes, after everything the others did with it. */
 	if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
 		return;
-	if (file->ring && file->tag) {
-		struct completion tag = {.user_data = file->tag};
-
-		asyncring__cq_post_extra(file->ring, &tag, true);
-	}
+	tag = file->tag;
+	ring = file->ring;
+	file->tag = NULL;
 	file->ring = NULL;
-	file->tag = 0;
 	pthread_mutex_lock(&files.lock);
 	list_remove(&file->node);
 	if (locks_stand(file)) {
@@ -268,6 +275,9 @@ void asyncring__file_put(struct file *file)
 		sys_close(file->fd);
 		asyncring__free(file);
 	}
+	/* Whoever sees the tag sees the file let go of. */
+	if (tag)
+		asyncring__cq_post_owned(ring, tag, true);
 }
 
 /* ---- fork ---- */
@@ -292,6 +302,7 @@ void asyncring__files_after_fork_child(void)
 		struct file *file = container_of(node, struct file, node);
 
 		sys_close(file->fd);
+		asyncring__free(file->tag);
 		asyncring__free(file);
 	}
 	atomic_store_explicit(&files.any_parked, false, memory_order_relaxed);

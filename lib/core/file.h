@@ -17,6 +17,7 @@
 #include "hint.h"
 #include "list.h"
 
+struct completion;
 struct ring;
 
 struct file {
@@ -27,9 +28,9 @@ struct file {
 	int open_flags;
 	dev_t device;
 	ino_t inode;
-	/* Of a registered file: whose table, and the tag to post when it goes; else NULL and 0. */
+	/* Of a registered file with a tag: what to post when it goes, and where; else NULL. */
 	struct ring *ring;
-	uint64_t tag;
+	struct completion *tag;
 	/* Taken and put by any thread that holds one; the last put (acquire-release) closes. */
 	_Atomic uint32_t references;
 	/* In the list of all files, or of parked ones: files.lock. */

@@ -19,6 +19,26 @@ static struct file **slot_of(struct ring *ring, unsigned slot)
 	return &ring->files.slots[slot];
 }
 
+/* A duplicate of @fd that no other slot shares, because its tag tells of this slot alone. */
+static struct file *tagged_file(struct ring *ring, int fd, uint64_t user_data, int *error)
+{
+	struct completion *tag = asyncring__tag_new(user_data);
+	struct file *file;
+
+	if (!tag) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	file = asyncring__file_register(fd, error);
+	if (!file) {
+		asyncring__free(tag);
+		return NULL;
+	}
+	file->ring = ring;
+	file->tag = tag;
+	return file;
+}
+
 /* A file for the application's descriptor @fd, with a reference; NULL with *error. */
 static struct file *file_for(struct ring *ring, int fd, uint64_t tag, struct recent *recent,
 			     int *error)
@@ -26,19 +46,16 @@ static struct file *file_for(struct ring *ring, int fd, uint64_t tag, struct rec
 	unsigned place = (unsigned)fd % RECENT;
 	struct file *file;
 
-	if (asyncring__ring_is_ring(fd)) {
+	if (!tag && recent && recent->seen[place].file && recent->seen[place].fd == fd)
+		return file_get(recent->seen[place].file);
+	if (asyncring__ring_is_behind(fd)) {
 		*error = -EBADF;
 		return NULL;
 	}
-	if (!tag && recent && recent->seen[place].file && recent->seen[place].fd == fd)
-		return file_get(recent->seen[place].file);
+	if (tag)
+		return tagged_file(ring, fd, tag, error);
 	file = asyncring__file_register(fd, error);
-	if (!file)
-		return NULL;
-	if (tag) {
-		file->ring = ring;
-		file->tag = tag;
-	} else if (recent) {
+	if (file && recent) {
 		recent->seen[place].fd = fd;
 		recent->seen[place].file = file;
 	}
@@ -91,9 +108,14 @@ static int read_fd(uint64_t fds, unsigned index, int *fd)
 /* On failure nobody learns by a tag that an entry was there. */
 static void forget_tags(struct ring *ring)
 {
-	for (unsigned i = 0; i < ring->files.count; i++)
-		if (*slot_of(ring, i))
-			(*slot_of(ring, i))->tag = 0;
+	for (unsigned i = 0; i < ring->files.count; i++) {
+		struct file *file = *slot_of(ring, i);
+
+		if (!file)
+			continue;
+		asyncring__free(file->tag);
+		file->tag = NULL;
+	}
 }
 
 static int register_one(struct ring *ring, unsigned slot, uint64_t fds, uint64_t tags,
@@ -217,13 +239,14 @@ int asyncring__file_table_install(struct ring *ring, int fd, unsigned slot)
 	struct file *file;
 	int error = 0;
 
-	if (chosen < 0) {
-		sys_close(fd);
-		return chosen;
-	}
+	/* Adopted in any case: only a file knows how to close its descriptor without harm. */
 	file = asyncring__file_adopt(fd, &error);
 	if (!file)
-		return error;
+		return chosen < 0 ? chosen : error;
+	if (chosen < 0) {
+		asyncring__file_put(file);
+		return chosen;
+	}
 	fill_slot(ring, (unsigned)chosen, file);
 	return chosen;
 }

@@ -23,7 +23,7 @@ struct file *asyncring__file_table_get(const struct ring *ring, unsigned slot);
 /*
  * Put the open descriptor @fd into @slot (0-based), replacing what is there, or into a free one.
  * The descriptor becomes the table's on success and is closed on failure. The slot used, or
- * -ENXIO (no table), -EINVAL (out of range), -ENFILE (no free slot), -EBADF (a ring), -ENOMEM.
+ * -ENXIO (no table), -EINVAL (out of range), -ENFILE (no free slot), -ENOMEM.
  */
 int asyncring__file_table_install(struct ring *ring, int fd, unsigned slot);
 

@@ -109,7 +109,7 @@ static void decide_to_wait(struct request *request)
 {
 	const struct file *file = request->file;
 
-	if (file && file->hint.kind == FILE_POLLABLE &&
+	if (file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
 	    request->op->properties & (OP_POLL_IN | OP_POLL_OUT))
 		request->flags |= REQ_WAIT_FIRST;
 }

@@ -53,6 +53,19 @@ static void make_readable(struct ring *ring)
 	atomic_store_explicit(&ring->readable, READABLE, memory_order_seq_cst);
 }
 
+/*
+ * Signal the application's eventfd. One that is not O_NONBLOCK and whose counter is full would block
+ * the poster; it is full, so nobody misses this signal.
+ */
+static void signal_eventfd(int fd)
+{
+	const struct timespec no_time = { 0 };
+	struct pollfd poll = { .fd = fd, .events = POLLOUT };
+
+	if (sys_ppoll(&poll, 1, &no_time, NULL) == 1)
+		add_one(fd);
+}
+
 static bool signals_eventfd(struct ring *ring, const struct wake *wake, bool async)
 {
 	if (wake->eventfd < 0 || (wake->eventfd_async && !async))
@@ -66,7 +79,7 @@ void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 {
 	make_readable(ring);
 	if (signals_eventfd(ring, wake, async))
-		add_one(wake->eventfd);
+		signal_eventfd(wake->eventfd);
 }
 
 static bool something_to_see(struct ring *ring)

@@ -3,6 +3,11 @@
  * Registered ring descriptors: each thread has a table of its own, as each task has in the kernel.
  * An entry is a name of its ring and keeps it alive like an open descriptor; the names of a thread
  * that ends are dropped.
+ *
+ * A forked child starts with an empty table: what it has inherited is dropped at the first look.
+ *
+ * Nothing here may be called with a reference to a ring whose last name might go: the thread that
+ * drops that name waits until all references are put.
  */
 #include <pthread.h>
 
@@ -24,7 +29,7 @@ static void drop_all(void *argument)
 	struct ring_slots *slots = argument;
 
 	for (int i = 0; i < SLOTS; i++)
-		if (slots->rings[i] && !slots->rings[i]->inherited)
+		if (slots->rings[i])
 			asyncring__ring_release_name(slots->rings[i]);
 	asyncring__free(slots);
 }
@@ -54,17 +59,35 @@ static struct ring_slots *own_slots(bool make)
 	return slots;
 }
 
+static void forget(struct ring_slots *slots, unsigned index)
+{
+	struct ring *ring = slots->rings[index];
+
+	slots->rings[index] = NULL;
+	asyncring__ring_release_name(ring);
+}
+
+/* What the calling thread has at @index, or NULL. */
+static struct ring *look_up(struct ring_slots *slots, unsigned index)
+{
+	struct ring *ring = slots ? slots->rings[index] : NULL;
+
+	if (!ring || !ring->inherited)
+		return ring;
+	forget(slots, index);
+	return NULL;
+}
+
 struct ring *asyncring__registered_ring_get(unsigned index, int *error)
 {
-	struct ring_slots *slots = own_slots(false);
 	struct ring *ring;
 
 	*error = -EINVAL;
-	if (index >= SLOTS || !slots)
+	if (index >= SLOTS)
 		return NULL;
-	ring = slots->rings[index];
-	*error = !ring ? -EBADF : -EEXIST;
-	if (!ring || ring->inherited)
+	*error = -EBADF;
+	ring = look_up(own_slots(false), index);
+	if (!ring)
 		return NULL;
 	/* Relaxed: the slot's name keeps the table's reference alive. */
 	atomic_fetch_add_explicit(&ring->references, 1, memory_order_relaxed);
@@ -78,7 +101,7 @@ static int add_between(struct ring *ring, unsigned first, unsigned end)
 	if (!slots)
 		return -ENOMEM;
 	for (unsigned i = first; i < end; i++) {
-		if (slots->rings[i])
+		if (look_up(slots, i))
 			continue;
 		asyncring__ring_add_name(ring);
 		slots->rings[i] = ring;
@@ -117,15 +140,6 @@ static int register_one(struct asyncring_rsrc_update *update)
 	return 0;
 }
 
-static void forget(unsigned index)
-{
-	struct ring_slots *slots = own_slots(false);
-	struct ring *ring = slots->rings[index];
-
-	slots->rings[index] = NULL;
-	asyncring__ring_release_name(ring);
-}
-
 int asyncring__registered_rings_register(uint64_t arg, unsigned count)
 {
 	struct asyncring_rsrc_update update;
@@ -144,7 +158,7 @@ int asyncring__registered_rings_register(uint64_t arg, unsigned count)
 			break;
 		error = asyncring__copy_out(place, &update, sizeof(update));
 		if (error) {
-			forget(update.offset);
+			forget(own_slots(false), update.offset);
 			break;
 		}
 	}
@@ -160,16 +174,14 @@ int asyncring__registered_rings_unregister(uint64_t arg, unsigned count)
 
 	if (!count || count > SLOTS)
 		return -EINVAL;
-	if (!slots)
-		return 0;
 	for (done = 0; done < count; done++) {
 		error = asyncring__copy_in(&update, arg + done * sizeof(update), sizeof(update));
 		if (!error && (update.resv || update.data || update.offset >= SLOTS))
 			error = -EINVAL;
 		if (error)
 			break;
-		if (slots->rings[update.offset])
-			forget(update.offset);
+		if (look_up(slots, update.offset))
+			forget(slots, update.offset);
 	}
 	return done ? (int)done : error;
 }

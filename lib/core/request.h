@@ -60,8 +60,8 @@ enum request_flags {
 		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
 	REQ_WAS_CANCELED = 1 << 24,  /* taken back before it ran, or by interruption */
 	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
-	REQ_DEFERRED = 1 << 26, /* completes as if it had been asynchronous */
-	REQ_CLEANUP = 1 << 26,	     /* the operation's cleanup() has something to let go of */
+	REQ_DEFERRED = 1 << 26,	     /* completes as if it had been asynchronous */
+	REQ_CLEANUP = 1 << 27,	     /* the operation's cleanup() has something to let go of */
 };
 
 /*

@@ -249,6 +249,8 @@ struct ring *asyncring__ring_unpublish(int fd, int *error);
 /* Close @fd, a descriptor of @ring; if the process has a duplicate of it that becomes a name. */
 void asyncring__ring_close_fd(struct ring *ring, int fd);
 bool asyncring__ring_is_ring(int fd);
+/* As is_ring, also for duplicates the table does not know; costs a system call and more. */
+bool asyncring__ring_is_behind(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);
 void asyncring__ring_add_name(struct ring *ring);

@@ -95,8 +95,10 @@ static int use_application_memory(struct ring *ring, const struct asyncring_para
 	uint64_t rings = params->cq_off.user_addr, sqes = params->sq_off.user_addr;
 	int error;
 
-	if (!rings || !sqes || (rings | sqes) % PAGE)
+	if (!rings || !sqes)
 		return -EFAULT;
+	if ((rings | sqes) % asyncring__page_size())
+		return -EINVAL;
 	error = asyncring__memory_check(rings, rings_size(ring));
 	if (!error)
 		error = asyncring__memory_check(sqes, (size_t)ring->sq_entries << ring->sqe_shift);

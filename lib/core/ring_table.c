@@ -345,6 +345,26 @@ bool asyncring__ring_is_ring(int fd)
 	return fd >= 0 && slot && atomic_load_explicit(slot, memory_order_acquire);
 }
 
+bool asyncring__ring_is_behind(int fd)
+{
+	struct stat status;
+	uint64_t cookie;
+	bool found;
+
+	if (asyncring__ring_is_ring(fd))
+		return true;
+	/* An epoll set is a file of no type, as few are: the rest costs no look into /proc. */
+	if (sys_fstat(fd, &status) || status.st_mode & S_IFMT)
+		return false;
+	cookie = cookie_of((unsigned)fd);
+	if (!cookie)
+		return false;
+	pthread_mutex_lock(&table.lock);
+	found = ring_with_cookie(cookie) != NULL;
+	pthread_mutex_unlock(&table.lock);
+	return found;
+}
+
 void asyncring__ring_add_name(struct ring *ring)
 {
 	pthread_mutex_lock(&table.lock);

@@ -151,7 +151,7 @@ static int build(struct ring *ring, unsigned entries, struct asyncring_params *p
 	if (error)
 		return error;
 	if (ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER &&
-	    !(ring->flags & (ASYNCRING_SETUP_R_DISABLED | ASYNCRING_SETUP_SQPOLL)))
+	    !(ring->flags & ASYNCRING_SETUP_R_DISABLED))
 		ring->owner_thread = asyncring__thread_number();
 	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
 		return asyncring__sq_thread_attach(ring, params);
@@ -244,10 +244,21 @@ static void wait_until_alone(struct ring *ring)
 	}
 }
 
+/* The child's copies of a parent's ring go; the parent's requests are not touched. */
+static void let_go_of_inherited(struct ring *ring)
+{
+	sys_close(ring->event_fd);
+	asyncring__ring_unmap(ring);
+}
+
 void asyncring__ring_release_name(struct ring *ring)
 {
 	if (!asyncring__ring_drop_name(ring))
 		return;
+	if (ring->inherited) {
+		let_go_of_inherited(ring);
+		return;
+	}
 	/* Before anybody is woken or cancelled, so that whoever looks afterwards sees it. */
 	atomic_store_explicit(&ring->closing, true, memory_order_seq_cst);
 	asyncring__wake_all(ring);
@@ -258,17 +269,6 @@ void asyncring__ring_release_name(struct ring *ring)
 	destroy(ring);
 }
 
-/* The child's copies of a parent's ring go; the parent's requests are not touched. */
-static int close_inherited(struct ring *ring, int fd)
-{
-	sys_close(fd);
-	if (asyncring__ring_drop_name(ring)) {
-		sys_close(ring->event_fd);
-		asyncring__ring_unmap(ring);
-	}
-	return 0;
-}
-
 int asyncring_close(int fd)
 {
 	int error = 0;
@@ -277,8 +277,9 @@ int asyncring_close(int fd)
 	if (!ring)
 		return error;
 	if (ring->inherited)
-		return close_inherited(ring, fd);
-	asyncring__ring_close_fd(ring, fd);
+		sys_close(fd);
+	else
+		asyncring__ring_close_fd(ring, fd);
 	asyncring__ring_release_name(ring);
 	return 0;
 }

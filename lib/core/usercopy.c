@@ -7,8 +7,14 @@
  * copy goes through a pipe, whose write and read check addresses just as well, a page at a time.
  */
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "core.h"
+
+uint64_t asyncring__page_size(void)
+{
+	return getauxval(AT_PAGESZ);
+}
 
 static int copy_through_pipe(void *to, const void *from, size_t length)
 {
@@ -59,89 +65,117 @@ int asyncring__copy_out(uint64_t to, const void *from, size_t length)
 	return copy((void *)(uintptr_t)to, from, length, SYS_process_vm_writev);
 }
 
-int asyncring__copy_in_string(char **result, uint64_t from, size_t limit)
+/* Move @length bytes to a buffer twice as large; the old one is freed, also on failure. */
+static char *enlarge(char *old, size_t length)
 {
-	enum { PAGE = 4096 }; /* a copy never crosses into a page it does not need */
+	char *larger = asyncring__alloc(length * 2);
+
+	if (larger)
+		memcpy(larger, old, length);
+	asyncring__free(old);
+	return larger;
+}
+
+/* The next part of a string: at most @room bytes, none of them in a page it does not reach into. */
+static size_t next_part(uint64_t from, size_t room)
+{
+	enum { PAGE = 4096 }; /* the smallest there is */
+	size_t part = PAGE - from % PAGE;
+
+	return part < room ? part : room;
+}
+
+int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
+{
 	size_t length = 0, capacity = 256;
 	char *copied = asyncring__alloc(capacity);
-	int error;
+	int error = -ENOMEM;
 
-	if (!copied)
-		return -ENOMEM;
-	for (;;) {
-		uint64_t address = from + length;
-		size_t part = PAGE - address % PAGE;
+	while (copied) {
+		size_t part = next_part(from + length, capacity - length);
 		const char *end;
 
-		if (part > capacity - length)
-			part = capacity - length;
-		error = asyncring__copy_in(copied + length, address, part);
+		error = asyncring__copy_in(copied + length, from + length, part);
 		if (error)
 			break;
 		end = memchr(copied + length, '\0', part);
-		if (end) {
-			error = (size_t)(end - copied) < limit ? 0 : -ENAMETOOLONG;
-			break;
-		}
-		length += part;
+		length += end ? (size_t)(end - (copied + length)) : part;
 		if (length >= limit) {
 			error = -ENAMETOOLONG;
 			break;
 		}
+		if (end) {
+			*copy = copied;
+			return 0;
+		}
+		error = -ENOMEM;
 		if (length == capacity) {
-			char *larger = asyncring__alloc(capacity * 2);
-
-			if (!larger) {
-				error = -ENOMEM;
-				break;
-			}
-			memcpy(larger, copied, length);
-			asyncring__free(copied);
-			copied = larger;
+			copied = enlarge(copied, capacity);
 			capacity *= 2;
 		}
 	}
-	if (error) {
-		asyncring__free(copied);
-		return error;
-	}
-	*result = copied;
-	return 0;
+	asyncring__free(copied);
+	return error;
 }
+
+/* ---- is memory there? ---- */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/*
- * Linux 5.14's MADV_POPULATE_WRITE makes every page present and writable, as pinning it would;
- * older kernels can at least say whether anything is mapped there.
- */
-int asyncring__memory_check(uint64_t address, size_t length)
+/* Make every page present and writable, as the kernel does when it pins registered memory. */
+static int populate(uint64_t start, size_t length)
 {
-	enum { PAGE = 4096, STEP_PAGES = 1024 };
-	uint64_t start = address & ~(uint64_t)(PAGE - 1);
-	uint64_t end;
-	int error;
+	return (int)sys(SYS_madvise, start, length, MADV_POPULATE_WRITE);
+}
 
-	if (__builtin_add_overflow(address, length, &end) ||
-	    __builtin_add_overflow(end, PAGE - 1, &end))
-		return -EFAULT;
-	end &= ~(uint64_t)(PAGE - 1);
-	do
-		error = (int)sys(SYS_madvise, start, end - start, MADV_POPULATE_WRITE);
-	while (error == -EINTR || error == -EAGAIN);
-	if (error != -EINVAL)
-		return error ? -EFAULT : 0;
+/*
+ * Does the kernel know MADV_POPULATE_WRITE (Linux 5.14)? To others it is an invalid argument, but
+ * so is, to those that know it, memory that may not be written: the stack tells the two apart.
+ */
+static bool can_populate(uint64_t page)
+{
+	enum { UNKNOWN, YES, NO };
+	/* Relaxed: every thread finds the same answer. */
+	static _Atomic int answer;
+	int known = atomic_load_explicit(&answer, memory_order_relaxed);
+
+	if (known == UNKNOWN) {
+		known = populate((uintptr_t)&known & ~(page - 1), page) ? NO : YES;
+		atomic_store_explicit(&answer, known, memory_order_relaxed);
+	}
+	return known == YES;
+}
+
+/* Is something mapped everywhere, whatever may be done with it? */
+static int check_mapped(uint64_t start, uint64_t end, uint64_t page)
+{
+	unsigned char present[1024];
+
 	while (start < end) {
-		unsigned char present[STEP_PAGES];
 		uint64_t step = end - start;
 
-		if (step > (uint64_t)STEP_PAGES * PAGE)
-			step = (uint64_t)STEP_PAGES * PAGE;
-		if (sys(SYS_mincore, start, step, present))
+		if (step > sizeof(present) * page)
+			step = sizeof(present) * page;
+		if (sys(SYS_mincore, start, step, present) == -ENOMEM)
 			return -EFAULT;
 		start += step;
 	}
 	return 0;
+}
+
+int asyncring__memory_check(uint64_t address, size_t length)
+{
+	uint64_t page = asyncring__page_size();
+	uint64_t start = address & ~(page - 1);
+	uint64_t end;
+
+	if (__builtin_add_overflow(address, length, &end) ||
+	    __builtin_add_overflow(end, page - 1, &end))
+		return -EFAULT;
+	end &= ~(page - 1);
+	if (can_populate(page))
+		return populate(start, end - start) ? -EFAULT : 0;
+	return check_mapped(start, end, page);
 }

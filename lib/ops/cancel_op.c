@@ -19,7 +19,7 @@ int asyncring__cancel_prep(struct request *request, const struct asyncring_sqe *
 {
 	struct cancel *cancel = request_data(request, struct cancel);
 
-	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT || sqe->splice_fd_in)
+	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT || sqe->off || sqe->splice_fd_in)
 		return -EINVAL;
 	cancel->user_data = sqe->addr;
 	cancel->flags = sqe->cancel_flags;

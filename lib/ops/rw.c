@@ -75,6 +75,8 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe, bool w
 	rw->offset = (int64_t)sqe->off;
 	if (rw->offset == -1)
 		request->flags |= REQ_POSITION;
+	if (rw->flags & RWF_NOWAIT)
+		request->flags |= REQ_NOWAIT;
 	if (sqe->ioprio && check_ioprio(sqe->ioprio))
 		return -EINVAL;
 	/* Protection information of block devices is not for user space to give. */

@@ -439,6 +439,25 @@ static inline bool harness_wait_readable(int fd)
 	return ret == 1 && (entry.revents & POLLIN);
 }
 
+/*
+ * Look at the empty CQ until fd, the ring's or a set that holds it, is not readable. Needed after a
+ * completion that another thread posted: in user space the word of it may arrive after the
+ * completion has been taken, and looking again puts that right. False when it stays readable.
+ */
+static inline bool harness_wait_quiet(struct io_uring *ring, int fd)
+{
+	uint64_t end = harness_now_ns() + HARNESS_WAIT_MS * 1000000ull * harness_timeout_factor();
+	struct io_uring_cqe *cqe;
+
+	do {
+		if (io_uring_peek_cqe(ring, &cqe) == 0)
+			return false;
+		if (!harness_readable(fd))
+			return true;
+	} while (harness_now_ns() < end);
+	return false;
+}
+
 static inline unsigned harness_count_entries(const char *path)
 {
 	DIR *dir = opendir(path);

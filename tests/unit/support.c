@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the unit tests; support.h says what each function is for. */
+#include "support.h"
+
+#include <dirent.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+enum { PATIENCE_SECONDS = 20 };
+
+unsigned support_slowness(void)
+{
+	const char *text = getenv("ASYNCRING_TEST_TIMEOUT_MULT");
+	long factor = text ? strtol(text, NULL, 10) : 1;
+
+	return factor >= 1 && factor <= 1000 ? (unsigned)factor : 1;
+}
+
+void support_bound(unsigned seconds)
+{
+	alarm(seconds * support_slowness());
+}
+
+uint64_t support_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int support_thread_id(void)
+{
+	return (int)syscall(SYS_gettid);
+}
+
+bool support_eventually(bool (*condition)(void *argument), void *argument)
+{
+	uint64_t end = support_now_ns() + PATIENCE_SECONDS * 1000000000ull * support_slowness();
+
+	while (!condition(argument)) {
+		if (support_now_ns() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+/* ---- what the process has ---- */
+
+static unsigned entries_of(const char *path)
+{
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	if (!directory)
+		return 0;
+	while ((entry = readdir(directory)))
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count;
+}
+
+unsigned support_threads(void)
+{
+	return entries_of("/proc/self/task");
+}
+
+unsigned support_descriptors(void)
+{
+	/* Less the one that looks. */
+	return entries_of("/proc/self/fd") - 1;
+}
+
+struct support_census support_census(void)
+{
+	return (struct support_census){support_threads(), support_descriptors()};
+}
+
+static bool restored(void *argument)
+{
+	const struct support_census *census = argument;
+
+	/* Fewer threads are not our doing: a joined thread may still be leaving when counted. */
+	return support_threads() <= census->threads &&
+	       support_descriptors() == census->descriptors;
+}
+
+bool support_census_restored(const struct support_census *census)
+{
+	struct support_census wanted = *census, now;
+
+	if (support_eventually(restored, &wanted))
+		return true;
+	now = support_census();
+	print_error("threads: %u, were %u; descriptors: %u, were %u\n", now.threads,
+		    census->threads, now.descriptors, census->descriptors);
+	return false;
+}
+
+static bool is_asleep(void *argument)
+{
+	char text[512];
+	const char *state;
+	ssize_t length;
+	int fd;
+
+	fd = open(argument, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	state = strrchr(text, ')'); /* the name in front may hold anything */
+	return state && state[1] == ' ' && state[2] == 'S';
+}
+
+bool support_asleep(int tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	return support_eventually(is_asleep, path);
+}
+
+/* ---- requests ---- */
+
+struct asyncring_sqe *support_sqe(struct asyncring *ring)
+{
+	struct asyncring_sqe *sqe = asyncring_get_sqe(ring);
+
+	assert_non_null(sqe);
+	return sqe;
+}
+
+int support_result(struct asyncring *ring, uint64_t *user_data)
+{
+	struct asyncring_cqe *cqe;
+	int result;
+
+	assert_int_equal(asyncring_wait_cqe(ring, &cqe), 0);
+	result = cqe->res;
+	if (user_data)
+		*user_data = cqe->user_data;
+	asyncring_cqe_seen(ring, cqe);
+	return result;
+}
+
+int support_run(struct asyncring *ring)
+{
+	assert_int_equal(asyncring_submit(ring), 1);
+	return support_result(ring, NULL);
+}
+
+/* ---- files ---- */
+
+unsigned char support_byte(size_t i)
+{
+	return (unsigned char)(i * 31 + i / 4096 * 7 + 1);
+}
+
+int support_file(const char *directory, size_t size)
+{
+	unsigned char buffer[4096];
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/asyncring-test-XXXXXX", directory);
+	fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	unlink(path);
+	for (size_t done = 0; done < size; done += sizeof(buffer)) {
+		size_t part = size - done < sizeof(buffer) ? size - done : sizeof(buffer);
+
+		for (size_t i = 0; i < part; i++)
+			buffer[i] = support_byte(done + i);
+		assert_int_equal(write(fd, buffer, part), part);
+	}
+	return fd;
+}
+
+bool support_content(const unsigned char *buffer, size_t length, size_t offset)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (buffer[i] == support_byte(offset + i))
+			continue;
+		print_error("byte %zu is %d, not %d\n", i, buffer[i], support_byte(offset + i));
+		return false;
+	}
+	return true;
+}
+
+bool support_on_tmpfs(const char *directory)
+{
+	struct statfs status;
+
+	return !statfs(directory, &status) && status.f_type == TMPFS_MAGIC;
+}
+
+/* ---- the gate ---- */
+
+void support_gate_close(struct support_gate *gate, long number)
+{
+	atomic_store(&gate->held, 0);
+	atomic_store(&gate->number, number);
+	atomic_store(&gate->closed, true);
+}
+
+void support_gate_open(struct support_gate *gate)
+{
+	atomic_store(&gate->closed, false);
+}
+
+void support_gate_pass(struct support_gate *gate, long number)
+{
+	/* The application's threads are not to be held up: here that is the main thread. */
+	if (!atomic_load(&gate->closed) || atomic_load(&gate->number) != number ||
+	    support_thread_id() == getpid())
+		return;
+	atomic_fetch_add(&gate->held, 1);
+	while (atomic_load(&gate->closed))
+		sched_yield();
+}
+
+struct gate_count {
+	struct support_gate *gate;
+	unsigned count;
+};
+
+static bool gate_holds(void *argument)
+{
+	const struct gate_count *wanted = argument;
+
+	return atomic_load(&wanted->gate->held) >= wanted->count;
+}
+
+bool support_gate_held(struct support_gate *gate, unsigned count)
+{
+	struct gate_count wanted = {gate, count};
+
+	return support_eventually(gate_holds, &wanted);
+}

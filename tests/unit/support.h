@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the unit tests share: bounded waiting, counting what the process has, short ways to run a
+ * request, files to work on. What asserts belongs to the main thread (a CMocka assertion leaves by
+ * longjmp). SIGALRM is the bound on the whole program.
+ */
+#ifndef UNIT_SUPPORT_H
+#define UNIT_SUPPORT_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <asyncring.h>
+
+#include "sys.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef THREAD_SANITIZER
+#define THREAD_SANITIZER 0
+#endif
+
+/* Returns false to make an allocation of the library's fail (core/memory.c). */
+extern bool (*asyncring__alloc_hook)(size_t size);
+
+/* How many times longer everything takes than usual (under a sanitizer), at least 1. */
+unsigned support_slowness(void);
+
+/* End the process if it still runs after @seconds (times slowness). */
+void support_bound(unsigned seconds);
+
+/* Ask until it is true; false if it has not become so after a long while. */
+bool support_eventually(bool (*condition)(void *argument), void *argument);
+
+uint64_t support_now_ns(void);
+int support_thread_id(void);
+
+/* Threads, and open descriptors, of this process. */
+unsigned support_threads(void);
+unsigned support_descriptors(void);
+
+/* Remember what the process has; say later whether it has the same again, and print if not. */
+struct support_census {
+	unsigned threads, descriptors;
+};
+struct support_census support_census(void);
+bool support_census_restored(const struct support_census *census);
+
+/* See the thread @tid asleep in the kernel; false if it never falls asleep. */
+bool support_asleep(int tid);
+
+/* An SQE; asserts that there is one. */
+struct asyncring_sqe *support_sqe(struct asyncring *ring);
+
+/* Wait for the next completion, take it, return its result. */
+int support_result(struct asyncring *ring, uint64_t *user_data);
+
+/* Submit what was prepared, one request, and return its result. */
+int support_run(struct asyncring *ring);
+
+/* An open file of @size bytes in @directory, without a name; byte i is support_byte(i). */
+int support_file(const char *directory, size_t size);
+unsigned char support_byte(size_t i);
+/* Are the @length bytes at @buffer those of the file from @offset on? */
+bool support_content(const unsigned char *buffer, size_t length, size_t offset);
+
+/* Is @directory on tmpfs? */
+bool support_on_tmpfs(const char *directory);
+
+/*
+ * A gate in front of a system call of the library's worker threads: closed, it holds every thread
+ * that is about to make the call @number. For use in a sys hook.
+ */
+struct support_gate {
+	_Atomic long number;   /* -1: none */
+	_Atomic unsigned held; /* threads that have come to the closed gate */
+	_Atomic bool closed;
+};
+void support_gate_close(struct support_gate *gate, long number);
+void support_gate_open(struct support_gate *gate);
+/* Called by the hook. Threads other than workers pass. */
+void support_gate_pass(struct support_gate *gate, long number);
+/* Wait until @count threads have come to the gate. */
+bool support_gate_held(struct support_gate *gate, unsigned count);
+
+#endif
