@@ -41,6 +41,14 @@ struct sum *sums_add(struct sums *sums, char *path, enum algorithm algorithm)
 	return sum;
 }
 
+static void sums_free(struct sums *sums)
+{
+	for (size_t i = 0; i < sums->count; i++)
+		free(sums->list[i].path);
+	free(sums->list);
+	*sums = (struct sums){0};
+}
+
 static void complain(int error, const char *path)
 {
 	report(error, "%s", path, NULL);
@@ -132,29 +140,36 @@ static void warn_of(size_t count, const char *one, const char *many)
 		fprintf(stderr, "arsum: WARNING: %zu %s\n", count, count == 1 ? one : many);
 }
 
+/* Checks what was listed and says what came of it. */
+static void check_all(struct sums *sums, size_t bad_lines)
+{
+	int error = sums_compute(sums, print_verdict);
+
+	if (error) {
+		report(error, "cannot set up the ring", NULL, NULL);
+		failed = true;
+		return;
+	}
+	warn_of(bad_lines, "line is improperly formatted", "lines are improperly formatted");
+	warn_of(unreadable, "listed file could not be read", "listed files could not be read");
+	warn_of(mismatches, "computed checksum did NOT match", "computed checksums did NOT match");
+}
+
 static int check(const char *path, enum algorithm algorithm)
 {
 	struct sums sums = {0};
 	size_t bad_lines = 0;
 	int error = sums_load(&sums, path, algorithm, &bad_lines);
 
-	if (error) {
+	if (error)
 		complain(error, path);
-		return EXIT_FAILURE;
-	}
-	if (sums.count == 0) {
+	else if (sums.count > 0)
+		check_all(&sums, bad_lines);
+	else
 		report(0, "%s: no properly formatted checksum lines found", path, NULL);
-		return EXIT_FAILURE;
-	}
-	error = sums_compute(&sums, print_verdict);
-	if (error) {
-		report(error, "cannot set up the ring", NULL, NULL);
-		return EXIT_FAILURE;
-	}
-	warn_of(bad_lines, "line is improperly formatted", "lines are improperly formatted");
-	warn_of(unreadable, "listed file could not be read", "listed files could not be read");
-	warn_of(mismatches, "computed checksum did NOT match", "computed checksums did NOT match");
-	return failed || mismatches ? EXIT_FAILURE : EXIT_SUCCESS;
+	failed |= sums.count == 0 || mismatches > 0;
+	sums_free(&sums);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int compute(char **paths, int count, enum algorithm algorithm)
@@ -177,9 +192,10 @@ static int compute(char **paths, int count, enum algorithm algorithm)
 		error = sums_compute(&sums, print_sum);
 		if (error) {
 			report(error, "cannot set up the ring", NULL, NULL);
-			return EXIT_FAILURE;
+			failed = true;
 		}
 	}
+	sums_free(&sums);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -12,6 +12,7 @@
  */
 #include "../engine/pool.h"
 #include "core.h"
+#include "credentials.h"
 
 /*
  * Tagged resources of finished requests. Their tags tell that the last user is gone, so they are put
@@ -66,6 +67,10 @@ static void release(struct request *request, struct late *late)
 		asyncring__free(request->async_data);
 		request->async_data = NULL;
 	}
+	if (request->credentials) {
+		asyncring__credentials_put(request->credentials);
+		request->credentials = NULL;
+	}
 	if (request->buffer)
 		release_buffer(request, late);
 	if (request->file)
@@ -88,7 +93,7 @@ static struct request *unravel(struct request *request, struct list *list, struc
 
 		next = member->link;
 		member->link = NULL;
-		if (member->async_data || member->buffer || member->file ||
+		if (member->async_data || member->buffer || member->file || member->credentials ||
 		    member->flags & REQ_CLEANUP)
 			release(member, late);
 		if (member->flags & REQ_ACTIVE)

@@ -221,7 +221,7 @@ int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, b
 void asyncring__cq_flush(struct ring *ring, bool owner)
 {
 	struct list written, *node;
-	struct wake wake;
+	struct wake wake = {0};
 
 	list_init(&written);
 	lock_acquire(&ring->control->cq_lock);
@@ -235,7 +235,8 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 		list_move_all(&written, &ring->backlog);
 		post_locked(ring, &written);
 	}
-	wake = asyncring__wake_prepare(ring);
+	if (!list_empty(&written))
+		wake = asyncring__wake_prepare(ring);
 	lock_release(&ring->control->cq_lock);
 	if (list_empty(&written))
 		return;

@@ -7,12 +7,27 @@
 #ifndef ASYNCRING__CREDENTIALS_H
 #define ASYNCRING__CREDENTIALS_H
 
+struct credentials;
+struct disguise;
 struct ring;
 
-/* Run the calling worker as @personality; 0 or a negative errno. */
-int asyncring__personality_assume(struct ring *ring, unsigned personality);
+/*
+ * The credentials of personality @id with a reference of the caller's, or NULL. submit_lock held.
+ * Whoever has a reference keeps them, whether the personality is unregistered or not.
+ */
+struct credentials *asyncring__credentials_get(struct ring *ring, unsigned id);
+/* Any thread. */
+void asyncring__credentials_put(struct credentials *credentials);
 
-/* Back to the process's own credentials. */
-void asyncring__personality_drop(void);
+/*
+ * Let the calling worker act with @credentials, which must stay until it does so no longer: 0 and
+ * *disguise, which is for asyncring__credentials_drop(), or -ENOMEM, or -EPERM if the process may
+ * not do that (any more).
+ */
+int asyncring__credentials_assume(const struct credentials *credentials,
+				  struct disguise **disguise);
+
+/* Back to the credentials of the process. */
+void asyncring__credentials_drop(struct disguise *disguise);
 
 #endif

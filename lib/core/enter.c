@@ -17,10 +17,11 @@ enum {
 		      ASYNCRING_ENTER_NO_IOWAIT,
 };
 
-/* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring has no owner. */
+/* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring takes any submitter. */
 static bool owned_by_other(struct ring *ring)
 {
-	return ring->owner_thread && ring->owner_thread != asyncring__thread_number();
+	return !ring->sq_thread && ring->owner_thread &&
+	       ring->owner_thread != asyncring__thread_number();
 }
 
 /* What the kernel reads from its `arg`: a bare signal mask, or with EXT_ARG a structure. */
@@ -61,17 +62,14 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 		      size_t size)
 {
 	struct wait_arguments arguments = {0};
-	bool overflowed;
 	sigset_t mask;
 	int error;
 
 	error = read_arguments(flags, arg, size, &arguments, &mask);
 	if (error)
 		return error;
-	overflowed = ring->backlog_flag || ring->deferred_count;
-	if (overflowed)
-		asyncring__cq_flush(ring, true);
 	if (!min_complete) {
+		asyncring__cq_flush(ring, true);
 		asyncring__notify_consumed(ring);
 		return 0;
 	}
@@ -129,7 +127,7 @@ static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, u
 }
 
 int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-		     void *arg, size_t size)
+		     void *arg, size_t sz)
 {
 	struct ring *ring;
 	int result = 0;
@@ -142,7 +140,7 @@ int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, uns
 		ring = asyncring__ring_get(fd, &result);
 	if (!ring)
 		return result;
-	result = enter(ring, to_submit, min_complete, flags, arg, size);
+	result = enter(ring, to_submit, min_complete, flags, arg, sz);
 	asyncring__ring_put(ring);
 	return result;
 }

@@ -168,6 +168,8 @@ struct hint asyncring__hint(int fd)
 
 	if (hint.kind != FILE_UNKNOWN && ++questions % RELEARN)
 		return hint;
+	/* Refusals too are to be met anew: they may have been another file system's. */
+	asyncring__hint_forget(fd);
 	if (asyncring__hint_learn(fd, &hint, &status, &open_flags))
 		hint.kind = FILE_UNKNOWN;
 	return hint;

@@ -154,11 +154,12 @@ static bool end_with(struct request *request, int error)
 
 /*
  * No descriptor for a pin, or no thread to be had: rather than fail the request, run it on the spot
- * (H2). True if that finished it; otherwise it would have to wait for its descriptor's readiness.
+ * (H2). True if that finished it; otherwise it would have to wait for its descriptor's readiness,
+ * or needs credentials that the application's thread does not have.
  */
 static bool run_on_the_spot(struct request *request)
 {
-	if (request->op->issue(request, ISSUE_LOCKED) != ISSUE_DONE) {
+	if (request->credentials || request->op->issue(request, ISSUE_LOCKED) != ISSUE_DONE) {
 		request->flags |= REQ_FILE_PLAIN | REQ_UNBOUNDED;
 		return false;
 	}
@@ -200,7 +201,7 @@ bool asyncring__issue_inline(struct request *request)
 	const struct op *op = request->op;
 
 	if (request->flags & ASYNCRING_SQE_ASYNC || op->properties & OP_WORKER ||
-	    request->personality)
+	    request->credentials)
 		return punt(request);
 	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
 		int error = use_fixed_file(request, true);
@@ -300,15 +301,18 @@ bool asyncring__run_prepare(struct request *request)
 
 void asyncring__run_blocking(struct request *request)
 {
-	int error = 0;
+	struct disguise *disguise;
+	int error;
 
-	if (request->personality)
-		error = asyncring__personality_assume(request->ring, request->personality);
+	if (!request->credentials) {
+		carry_out(request);
+		return;
+	}
+	error = asyncring__credentials_assume(request->credentials, &disguise);
 	if (error) {
 		request_set_result(request, error);
 		return;
 	}
 	carry_out(request);
-	if (request->personality)
-		asyncring__personality_drop();
+	asyncring__credentials_drop(disguise);
 }

@@ -68,7 +68,7 @@ static void signal_eventfd(int fd)
 
 static bool signals_eventfd(struct ring *ring, const struct wake *wake, bool async)
 {
-	if (wake->eventfd < 0 || (wake->eventfd_async && !async))
+	if (wake->eventfd_async && !async)
 		return false;
 	/* Relaxed: a switch the application throws when it likes. */
 	return !(atomic_load_explicit(&ring->words->cq_flags, memory_order_relaxed) &
@@ -78,8 +78,11 @@ static bool signals_eventfd(struct ring *ring, const struct wake *wake, bool asy
 void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 {
 	make_readable(ring);
+	if (!wake->eventfd)
+		return;
 	if (signals_eventfd(ring, wake, async))
-		signal_eventfd(wake->eventfd);
+		signal_eventfd(wake->eventfd->fd);
+	asyncring__file_put(wake->eventfd);
 }
 
 static bool something_to_see(struct ring *ring)

@@ -145,32 +145,33 @@ static bool is_eventfd(int fd)
 	return strcmp(target, "anon_inode:[eventfd]") == 0;
 }
 
-static void set_eventfd(struct ring *ring, int fd, bool async)
+static void set_eventfd(struct ring *ring, struct file *eventfd, bool async)
 {
 	lock_acquire(&ring->control->cq_lock);
-	ring->eventfd = fd;
+	ring->eventfd = eventfd;
 	ring->eventfd_async = async;
 	lock_release(&ring->control->cq_lock);
 }
 
 static int add_eventfd(struct ring *ring, uint64_t arg, unsigned count, bool async)
 {
-	int fd, copy;
+	struct file *eventfd;
+	int fd, error;
 
 	if (count != 1)
 		return -EINVAL;
-	if (ring->eventfd >= 0)
+	if (ring->eventfd)
 		return -EBUSY;
 	if (asyncring__copy_in(&fd, arg, sizeof(fd)))
 		return -EFAULT;
-	copy = sys_fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0)
-		return copy;
-	if (!is_eventfd(copy)) {
-		sys_close(copy);
+	eventfd = asyncring__file_register(fd, &error);
+	if (!eventfd)
+		return error;
+	if (!is_eventfd(eventfd->fd)) {
+		asyncring__file_put(eventfd);
 		return -EINVAL;
 	}
-	set_eventfd(ring, asyncring__file_move_up(copy), async);
+	set_eventfd(ring, eventfd, async);
 	return 0;
 }
 
@@ -186,16 +187,15 @@ static int register_eventfd_async(struct ring *ring, uint64_t arg, unsigned coun
 
 static int unregister_eventfd(struct ring *ring, uint64_t arg, unsigned count)
 {
-	int fd = ring->eventfd;
+	struct file *eventfd = ring->eventfd;
 
 	if (arg || count)
 		return -EINVAL;
-	if (fd < 0)
+	if (!eventfd)
 		return -ENXIO;
-	set_eventfd(ring, -1, false);
-	/* A poster that took the number under the lock may still be about to write: not our loss.
-	 */
-	sys_close(fd);
+	set_eventfd(ring, NULL, false);
+	/* A poster who is about to signal it has a reference of its own (struct wake). */
+	asyncring__file_put(eventfd);
 	return 0;
 }
 
@@ -250,7 +250,7 @@ static int enable_rings(struct ring *ring, uint64_t arg, unsigned count)
 	/* Relaxed: written under submit_lock only. */
 	if (!atomic_load_explicit(&ring->disabled, memory_order_relaxed))
 		return -EBADFD;
-	if (ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER && !ring->owner_thread && !ring->sq_thread)
+	if (ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER && !ring->owner_thread)
 		ring->owner_thread = asyncring__thread_number();
 	/* Release, pairs with the acquires in enter.c and sq_thread.c. */
 	atomic_store_explicit(&ring->disabled, false, memory_order_release);
@@ -261,10 +261,14 @@ static int enable_rings(struct ring *ring, uint64_t arg, unsigned count)
 
 /* ---- workers, cancellation, ring descriptors ---- */
 
+/*
+ * Which processors the process may use at all (its cpuset) only the kernel knows, and tells only
+ * threads that ask for them. So no processor is refused here: workers use those of the mask that
+ * they get.
+ */
 static int iowq_aff(struct ring *ring, uint64_t arg, unsigned size)
 {
 	unsigned char mask[1024] = {0};
-	unsigned char allowed[1024] = {0};
 
 	(void)ring;
 	if (!arg || !size)
@@ -273,10 +277,6 @@ static int iowq_aff(struct ring *ring, uint64_t arg, unsigned size)
 		size = sizeof(mask);
 	if (asyncring__copy_in(mask, arg, size))
 		return -EFAULT;
-	if (sys(SYS_sched_getaffinity, sys(SYS_getpid), sizeof(allowed), allowed) > 0)
-		for (unsigned i = 0; i < size; i++)
-			if (mask[i] & ~allowed[i])
-				return -EINVAL;
 	return asyncring__pool_affinity(mask, sizeof(mask));
 }
 
@@ -306,6 +306,7 @@ static int sync_cancel(struct ring *ring, uint64_t arg, unsigned count)
 	return !arg || count != 1 ? -EINVAL : asyncring__sync_cancel(ring, arg);
 }
 
+/* These two are called without a ring. */
 static int register_ring_fds(struct ring *ring, uint64_t arg, unsigned count)
 {
 	(void)ring;
@@ -320,9 +321,16 @@ static int unregister_ring_fds(struct ring *ring, uint64_t arg, unsigned count)
 
 /* ---- the table ---- */
 
+/* How a call is made. */
+enum setting {
+	LOCKED,	    /* submit_lock is held */
+	UNLOCKED,   /* it takes the locks it needs itself */
+	STANDALONE, /* without any ring, and without a reference to one: it may close rings */
+};
+
 struct registration {
 	int (*call)(struct ring *ring, uint64_t arg, unsigned nr_args);
-	bool unlocked; /* takes the locks it needs itself */
+	enum setting setting;
 };
 
 static const struct registration registrations[ASYNCRING_REGISTER_LAST] = {
@@ -346,11 +354,11 @@ static const struct registration registrations[ASYNCRING_REGISTER_LAST] = {
 	[ASYNCRING_REGISTER_IOWQ_AFF] = {iowq_aff},
 	[ASYNCRING_UNREGISTER_IOWQ_AFF] = {unregister_iowq_aff},
 	[ASYNCRING_REGISTER_IOWQ_MAX_WORKERS] = {iowq_max_workers},
-	[ASYNCRING_REGISTER_RING_FDS] = {register_ring_fds, true},
-	[ASYNCRING_UNREGISTER_RING_FDS] = {unregister_ring_fds, true},
-	[ASYNCRING_REGISTER_SYNC_CANCEL] = {sync_cancel, true},
+	[ASYNCRING_REGISTER_RING_FDS] = {register_ring_fds, STANDALONE},
+	[ASYNCRING_UNREGISTER_RING_FDS] = {unregister_ring_fds, STANDALONE},
+	[ASYNCRING_REGISTER_SYNC_CANCEL] = {sync_cancel, UNLOCKED},
 	[ASYNCRING_REGISTER_FILE_ALLOC_RANGE] = {file_alloc_range},
-	[ASYNCRING_REGISTER_CLONE_BUFFERS] = {clone_buffers, true},
+	[ASYNCRING_REGISTER_CLONE_BUFFERS] = {clone_buffers, UNLOCKED},
 };
 
 static int check_caller(const struct ring *ring, unsigned opcode)
@@ -365,20 +373,25 @@ static int check_caller(const struct ring *ring, unsigned opcode)
 	return 0;
 }
 
+/* The reference to @ring is put. */
 static int call(struct ring *ring, unsigned opcode, uint64_t arg, unsigned nr_args)
 {
 	const struct registration *registration = &registrations[opcode];
+	enum setting setting = registration->setting;
 	int result;
 
 	ring_lock(ring);
 	result = check_caller(ring, opcode);
 	if (!result && !registration->call)
 		result = -EINVAL;
-	if (!result && !registration->unlocked)
+	if (!result && setting == LOCKED)
 		result = registration->call(ring, arg, nr_args);
 	ring_unlock(ring);
-	if (!result && registration->unlocked)
+	if (!result && setting == UNLOCKED)
 		result = registration->call(ring, arg, nr_args);
+	asyncring__ring_put(ring);
+	if (!result && setting == STANDALONE)
+		result = registration->call(NULL, arg, nr_args);
 	return result;
 }
 
@@ -397,16 +410,14 @@ int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned n
 		ring = asyncring__ring_get(fd, &result);
 	if (!ring)
 		return result;
-	result = call(ring, opcode, (uintptr_t)arg, nr_args);
-	asyncring__ring_put(ring);
-	return result;
+	return call(ring, opcode, (uintptr_t)arg, nr_args);
 }
 
 void asyncring__resources_release(struct ring *ring)
 {
-	if (ring->eventfd >= 0)
-		sys_close(ring->eventfd);
-	ring->eventfd = -1;
+	if (ring->eventfd)
+		asyncring__file_put(ring->eventfd);
+	ring->eventfd = NULL;
 	asyncring__files_unregister(ring);
 	asyncring__buffers_unregister(ring);
 	for (unsigned i = 0; i < PERSONALITIES_MAX; i++)

@@ -24,6 +24,7 @@
 
 struct batch;
 struct buffer;
+struct credentials;
 struct file;
 struct op;
 struct ring;
@@ -90,7 +91,6 @@ struct request {
 	struct ring *ring;
 	const struct op *op;
 	uint16_t buf_index;
-	uint16_t personality;
 	uint16_t ioprio;
 	uint8_t opcode;
 	/* Guarded as enum request_state says. */
@@ -100,6 +100,9 @@ struct request {
 	/* A reference to what the request works on, or NULL. Owner. */
 	struct file *file;
 	struct buffer *buffer;
+
+	/* A reference to the personality's credentials, or NULL: the process's. Owner. */
+	struct credentials *credentials;
 
 	/* The next member of the chain: submitter while it assembles the chain, then owner. */
 	struct request *link;

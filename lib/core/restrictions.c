@@ -8,7 +8,11 @@
 #include "core.h"
 #include "resources.h"
 
-enum { RESTRICTIONS_MAX = 128 };
+/* As many as there can be different ones. */
+enum {
+	RESTRICTIONS_MAX =
+		ASYNCRING_RESTRICTION_LAST + ASYNCRING_REGISTER_LAST + ASYNCRING_OP_LAST,
+};
 
 static int add(struct restrictions *restrictions, const struct asyncring_restriction *entry)
 {
@@ -35,7 +39,9 @@ static int add(struct restrictions *restrictions, const struct asyncring_restric
 
 int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned count)
 {
+	struct asyncring_restriction entries[RESTRICTIONS_MAX];
 	struct restrictions restrictions = {.registered = true};
+	int error;
 
 	/* Relaxed: written under submit_lock, which is held. */
 	if (!atomic_load_explicit(&ring->disabled, memory_order_relaxed))
@@ -44,15 +50,10 @@ int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned c
 		return -EBUSY;
 	if (!arg || count > RESTRICTIONS_MAX)
 		return -EINVAL;
-	for (unsigned i = 0; i < count; i++) {
-		struct asyncring_restriction entry;
-		int error = asyncring__copy_in(&entry, arg + i * sizeof(entry), sizeof(entry));
-
-		if (!error)
-			error = add(&restrictions, &entry);
-		if (error)
-			return error;
-	}
-	ring->restrictions = restrictions;
-	return 0;
+	error = asyncring__copy_in(entries, arg, count * sizeof(entries[0]));
+	for (unsigned i = 0; i < count && !error; i++)
+		error = add(&restrictions, &entries[i]);
+	if (!error)
+		ring->restrictions = restrictions;
+	return error;
 }

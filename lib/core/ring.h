@@ -178,7 +178,7 @@ struct ring {
 	/* ---- submission: submit_lock ---- */
 	/* The true one; words->sq_head is for the application. Atomic for those who only look. */
 	_Atomic uint32_t sq_head;
-	/* SINGLE_ISSUER: the thread that may submit; 0: the first one to come. */
+	/* SINGLE_ISSUER: the thread that may submit and register; 0: not yet enabled. */
 	uint64_t owner_thread;
 	struct request *free_requests; /* linked through request.link */
 	struct list request_blocks;
@@ -206,9 +206,8 @@ struct ring {
 	/* ---- notification (notify.c) ---- */
 	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
 	_Atomic uint32_t readable;
-	/* Registered eventfd, -1: none. Written under submit_lock and cq_lock; read under either.
-	 */
-	int eventfd;
+	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
+	struct file *eventfd;
 	bool eventfd_async;
 
 	/* ---- registered resources: submit_lock ---- */

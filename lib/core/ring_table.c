@@ -104,7 +104,7 @@ static void reset(struct ring *ring)
 		list_init(&ring->queues[i].node);
 		ring->queues[i].ring = ring;
 	}
-	ring->fd = ring->event_fd = ring->eventfd = -1;
+	ring->fd = ring->event_fd = -1;
 	pthread_mutex_unlock(&ring->submit_lock);
 }
 

@@ -118,6 +118,8 @@ static void destroy(struct ring *ring)
 {
 	bool last;
 
+	if (ring->sq_thread)
+		asyncring__sq_thread_release(ring);
 	asyncring__resources_release(ring);
 	if (ring->memory)
 		asyncring__cq_discard(ring);
@@ -171,13 +173,13 @@ static int announce(struct ring *ring)
 	return error ? error : ring->fd;
 }
 
-int asyncring_setup(unsigned entries, struct asyncring_params *user_params)
+int asyncring_setup(unsigned entries, struct asyncring_params *p)
 {
 	struct asyncring_params params;
 	struct ring *ring;
 	int result;
 
-	if (asyncring__copy_in(&params, (uintptr_t)user_params, sizeof(params)))
+	if (asyncring__copy_in(&params, (uintptr_t)p, sizeof(params)))
 		return -EFAULT;
 	result = check_params(&params);
 	if (result)
@@ -192,7 +194,7 @@ int asyncring_setup(unsigned entries, struct asyncring_params *user_params)
 		return -ENOMEM;
 	result = build(ring, entries, &params);
 	params.features = FEATURES;
-	if (!result && asyncring__copy_out((uintptr_t)user_params, &params, sizeof(params)))
+	if (!result && asyncring__copy_out((uintptr_t)p, &params, sizeof(params)))
 		result = -EFAULT;
 	if (!result)
 		result = announce(ring);
@@ -228,7 +230,7 @@ static void cancel_everything(struct ring *ring)
 static void wait_until_alone(struct ring *ring)
 {
 	/* In case an interruption was lost on its way into a system call: ask again. */
-	const struct timespec again = {.tv_nsec = 10 * 1000 * 1000};
+	const struct timespec again = {.tv_nsec = 10000000};
 
 	for (;;) {
 		uint32_t sequence =

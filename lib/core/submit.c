@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "credentials.h"
 
 enum {
 	SQE_FLAGS_VALID = ASYNCRING_SQE_FIXED_FILE | ASYNCRING_SQE_IO_DRAIN |
@@ -134,11 +135,11 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->fd = sqe->fd;
 	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
 	request->buf_index = sqe->buf_index;
-	request->personality = sqe->personality;
 	request->ioprio = sqe->ioprio;
 	request->state = STATE_SUBMITTER;
 	request->file = NULL;
 	request->buffer = NULL;
+	request->credentials = NULL;
 	request->async_data = NULL;
 
 	op = asyncring__op(sqe->opcode);
@@ -176,9 +177,11 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 		return -EINVAL;
 	if (ring->flags & ASYNCRING_SETUP_IOPOLL && !(op->properties & OP_IOPOLL))
 		return -EINVAL;
-	if (sqe->personality &&
-	    (sqe->personality > PERSONALITIES_MAX || !ring->personalities[sqe->personality - 1]))
-		return -EINVAL;
+	if (sqe->personality) {
+		request->credentials = asyncring__credentials_get(ring, sqe->personality);
+		if (!request->credentials)
+			return -EINVAL;
+	}
 	return op->prep(request, sqe);
 }
 

@@ -48,9 +48,11 @@ static bool reached(const struct ring *ring, uint32_t tail)
 struct wake asyncring__wake_prepare(struct ring *ring)
 {
 	struct ring_control *control = ring->control;
-	struct wake wake = {.eventfd = ring->eventfd, .eventfd_async = ring->eventfd_async};
+	struct wake wake = {.eventfd_async = ring->eventfd_async};
 	struct list *node, *following;
 
+	if (ring->eventfd)
+		wake.eventfd = file_get(ring->eventfd);
 	if (control->waiters && reached(ring, control->wake_tail)) {
 		control->waiters = 0;
 		/* Relaxed: the futex call itself orders it against a waiter about to sleep. */
@@ -126,6 +128,7 @@ struct waiter {
 	struct ring *ring;
 	const struct wait_arguments *arguments;
 	uint32_t target;       /* the CQ tail waited for */
+	bool flushed;	       /* the backlog has been, since the target was worked out */
 	int64_t deadline;      /* monotonic ns, INT64_MAX: none */
 	int64_t min_wait_over; /* from then on one CQE is enough; INT64_MAX: no such time */
 };
@@ -171,7 +174,7 @@ static int sleep_on_fd(struct waiter *waiter, struct fd_waiter *self,
 }
 
 /*
- * One round: 1 if the CQEs are there, 0 after a wake-up, else the errno that ended the sleep.
+ * One round: 1 if the CQEs are there, 0 to look again, else the errno that ended the sleep.
  * @self: NULL without a signal mask.
  */
 static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t until)
@@ -194,6 +197,18 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	if (reached(ring, waiter->target) || closing(ring)) {
 		lock_release(&control->cq_lock);
 		return 1;
+	}
+	/*
+	 * Another thread may have made room after the CQ had overflowed and before the target was
+	 * worked out. Then the tail never gets there, for new completions join the backlog. Once
+	 * it is flushed it grows again only when the CQ is full, which is as many as can be asked
+	 * for.
+	 */
+	if (!waiter->flushed && !list_empty(&ring->backlog)) {
+		lock_release(&control->cq_lock);
+		asyncring__cq_flush(ring, true);
+		waiter->flushed = true;
+		return 0;
 	}
 	sequence = atomic_load_explicit(&control->wake_sequence, memory_order_relaxed);
 	if (self) {
@@ -226,6 +241,7 @@ static int wait_loop(struct waiter *waiter, struct fd_waiter *self)
 							     memory_order_acquire);
 
 			waiter->target = head + 1;
+			waiter->flushed = false;
 			waiter->min_wait_over = INT64_MAX;
 			continue;
 		}

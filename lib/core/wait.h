@@ -9,6 +9,7 @@
 
 #include <asyncring/abi.h>
 
+struct file;
 struct ring;
 
 struct wait_arguments {
@@ -29,11 +30,11 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments);
 /* Whom a batch of completions wakes: worked out under cq_lock, done without it. */
 struct wake {
 	bool sleepers;
-	int eventfd; /* the registered eventfd as it was under the lock, or -1 */
+	struct file *eventfd; /* a reference to the one registered under the lock, or NULL */
 	bool eventfd_async;
 };
 
-/* cq_lock held, after completions were added. */
+/* cq_lock held, after completions were added. What it gives has to go to asyncring__notify(). */
 struct wake asyncring__wake_prepare(struct ring *ring);
 void asyncring__wake(struct ring *ring, const struct wake *wake);
 

@@ -391,13 +391,17 @@ static _Atomic uint32_t *call_in_one(enum pool_kind kind)
 static void join_all(struct list *workers)
 {
 	struct list *node;
+	int state;
 
+	/* The application's threads join too, and are not to be cancelled here (hazard H6). */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	while ((node = list_take_first(workers))) {
 		struct worker *worker = container_of(node, struct worker, node);
 
 		pthread_join(worker->thread, NULL);
 		asyncring__free(worker);
 	}
+	pthread_setcancelstate(state, NULL);
 }
 
 static void *worker_main(void *argument)
@@ -661,10 +665,17 @@ struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, b
 
 void asyncring__pool_limits(unsigned limits[2])
 {
+	struct rlimit processes;
+
+	/* The user cannot have more threads than that anyway. */
+	if (sys(SYS_prlimit64, 0, RLIMIT_NPROC, NULL, &processes))
+		processes.rlim_cur = RLIM_INFINITY;
 	pthread_mutex_lock(&pool.lock);
 	for (int kind = 0; kind < 2; kind++) {
 		unsigned old = limit_of(kind);
 
+		if (limits[kind] > processes.rlim_cur)
+			limits[kind] = (unsigned)processes.rlim_cur;
 		if (limits[kind])
 			pool.limit[kind] = limits[kind];
 		limits[kind] = old;

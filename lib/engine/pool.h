@@ -53,8 +53,8 @@ struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, b
 /* ---- limits ---- */
 
 /*
- * REGISTER_IOWQ_MAX_WORKERS: limits[POOL_BOUNDED], limits[POOL_UNBOUNDED]; a 0 leaves that limit
- * as it is. Receives the old ones.
+ * REGISTER_IOWQ_MAX_WORKERS: limits[POOL_BOUNDED], limits[POOL_UNBOUNDED], cut down to
+ * RLIMIT_NPROC; a 0 leaves that limit as it is. Receives the old ones.
  */
 void asyncring__pool_limits(unsigned limits[2]);
 

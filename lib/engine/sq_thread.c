@@ -28,6 +28,11 @@
 enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8 };
 
 struct sq_thread {
+	/*
+	 * One of each ring that has it as its sq_thread, from attach to release: a detached ring's
+	 * calls in progress still come here. The last put frees (acquire-release).
+	 */
+	_Atomic uint32_t references;
 	pthread_mutex_t lock;
 	pthread_cond_t released; /* `current` has been let go; lock */
 	pthread_t thread;	 /* constant */
@@ -182,16 +187,26 @@ static uint64_t idle_time(const struct asyncring_params *params)
 	return ms * 1000000;
 }
 
-static void add_ring(struct sq_thread *sq, struct ring *ring, const struct asyncring_params *params)
+/* False if the thread is about to end: its last ring was closed. */
+static bool add_ring(struct sq_thread *sq, struct ring *ring, const struct asyncring_params *params)
 {
+	bool stopping;
+
 	pthread_mutex_lock(&sq->lock);
-	list_append(&sq->rings, &ring->sq_node);
-	sq->ring_count++;
-	if (sq->idle_ns < idle_time(params))
-		sq->idle_ns = idle_time(params);
+	stopping = sq->stopping;
+	if (!stopping) {
+		/* Relaxed: whoever brings the ring here holds a reference already. */
+		atomic_fetch_add_explicit(&sq->references, 1, memory_order_relaxed);
+		ring->sq_thread = sq;
+		list_append(&sq->rings, &ring->sq_node);
+		sq->ring_count++;
+		if (sq->idle_ns < idle_time(params))
+			sq->idle_ns = idle_time(params);
+	}
 	pthread_mutex_unlock(&sq->lock);
-	ring->sq_thread = sq;
-	wake(sq);
+	if (!stopping)
+		wake(sq);
+	return !stopping;
 }
 
 static int share(struct ring *ring, const struct asyncring_params *params)
@@ -202,10 +217,8 @@ static int share(struct ring *ring, const struct asyncring_params *params)
 	other = asyncring__ring_get(params->wq_fd, &error);
 	if (!other)
 		return error == -EBADF ? -ENXIO : -EINVAL;
-	/* The reference keeps it from detaching, which ends the thread with its last ring. */
-	if (other->sq_thread && !atomic_load_explicit(&other->closing, memory_order_seq_cst))
-		add_ring(other->sq_thread, ring, params);
-	else
+	/* The reference keeps it from releasing its sq_thread, though not from detaching. */
+	if (!other->sq_thread || !add_ring(other->sq_thread, ring, params))
 		error = -EINVAL;
 	asyncring__ring_put(other);
 	return error;
@@ -273,11 +286,26 @@ int asyncring__sq_thread_attach(struct ring *ring, const struct asyncring_params
 	return 0;
 }
 
+void asyncring__sq_thread_release(struct ring *ring)
+{
+	struct sq_thread *sq = ring->sq_thread;
+
+	ring->sq_thread = NULL;
+	if (atomic_fetch_sub_explicit(&sq->references, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_cond_destroy(&sq->released);
+	pthread_mutex_destroy(&sq->lock);
+	asyncring__free(sq);
+}
+
 void asyncring__sq_thread_detach(struct ring *ring)
 {
 	struct sq_thread *sq = ring->sq_thread;
 	bool last;
+	int state;
 
+	/* Waiting and joining are cancellation points, which a close must not be (hazard H6). */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&sq->lock);
 	list_remove(&ring->sq_node);
 	while (sq->current == ring)
@@ -289,17 +317,11 @@ void asyncring__sq_thread_detach(struct ring *ring)
 	/* Those who wait for space find the ring closing. */
 	atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
 	sys_futex_wake(&sq->space_sequence, INT_MAX);
-	if (!last)
-		return;
-	wake(sq);
-	pthread_join(sq->thread, NULL);
-	/* Calls in progress hold references and may still look at sq; they leave on their own. */
-	while (atomic_load_explicit(&sq->space_waiters, memory_order_seq_cst))
-		sys(SYS_sched_yield);
-	pthread_cond_destroy(&sq->released);
-	pthread_mutex_destroy(&sq->lock);
-	ring->sq_thread = NULL;
-	asyncring__free(sq);
+	if (last) {
+		wake(sq);
+		pthread_join(sq->thread, NULL);
+	}
+	pthread_setcancelstate(state, NULL);
 }
 
 void asyncring__sq_thread_wake(struct ring *ring)

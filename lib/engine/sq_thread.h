@@ -15,6 +15,9 @@ int asyncring__sq_thread_attach(struct ring *ring, const struct asyncring_params
 /* The thread will not touch @ring any more when this returns; the last ring ends the thread. */
 void asyncring__sq_thread_detach(struct ring *ring);
 
+/* After detaching, when no call on @ring can be in progress any more: ring->sq_thread goes. */
+void asyncring__sq_thread_release(struct ring *ring);
+
 /* What enter() does on such a ring besides waiting: SQ_WAKEUP, SQ_WAIT. The number to report. */
 int asyncring__sq_thread_enter(struct ring *ring, unsigned to_submit, unsigned flags);
 

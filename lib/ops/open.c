@@ -68,7 +68,7 @@ int asyncring__open_copy_args(struct request *request)
 static bool tried_inline(const struct request *request, const struct open *open)
 {
 	return !(open->how.flags & FLAGS_SLOW) && !(request->flags & ASYNCRING_SQE_ASYNC) &&
-	       !request->personality;
+	       !request->credentials;
 }
 
 static int prepare(struct request *request, const struct asyncring_sqe *sqe)

@@ -250,7 +250,7 @@ static bool refused(long result)
 	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
 }
 
-/* Registered buffer of a request; every vector must lie within. 0 or -EFAULT. */
+/* Registered buffer of a request; every vector must lie within, and not be empty. 0 or -EFAULT. */
 static int check_fixed(struct request *request, unsigned issue_flags)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -265,9 +265,14 @@ static int check_fixed(struct request *request, unsigned issue_flags)
 	}
 	if (!request->buffer)
 		return -EFAULT;
-	for (uint32_t i = 0; !error && i < rw->count; i++)
-		error = asyncring__buffer_contains(
-			request->buffer, (uintptr_t)rw->vector[i].iov_base, rw->vector[i].iov_len);
+	for (uint32_t i = 0; !error && i < rw->count; i++) {
+		const struct iovec *vector = &rw->vector[i];
+
+		if (rw->vectored && !vector->iov_len)
+			return -EFAULT;
+		error = asyncring__buffer_contains(request->buffer, (uintptr_t)vector->iov_base,
+						   vector->iov_len);
+	}
 	return error;
 }
 
@@ -513,6 +518,9 @@ enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
 	int error = check_fixed(request, flags);
 
+	/* Provided buffers cannot be registered yet, so there is none to be had in any group. */
+	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		error = sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : -ENOBUFS;
 	if (error)
 		return finish(request, error);
 	if (flags & ISSUE_NONBLOCK)

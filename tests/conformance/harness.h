@@ -442,7 +442,8 @@ static inline bool harness_wait_readable(int fd)
 /*
  * Look at the empty CQ until fd, the ring's or a set that holds it, is not readable. Needed after a
  * completion that another thread posted: in user space the word of it may arrive after the
- * completion has been taken, and looking again puts that right. False when it stays readable.
+ * completion has been taken, and looking again (asking for events, where they are deferred) puts
+ * that right. False when it stays readable.
  */
 static inline bool harness_wait_quiet(struct io_uring *ring, int fd)
 {
@@ -450,6 +451,8 @@ static inline bool harness_wait_quiet(struct io_uring *ring, int fd)
 	struct io_uring_cqe *cqe;
 
 	do {
+		if (ring->flags & IORING_SETUP_DEFER_TASKRUN)
+			io_uring_get_events(ring);
 		if (io_uring_peek_cqe(ring, &cqe) == 0)
 			return false;
 		if (!harness_readable(fd))

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: hazard H2. Descriptors are few: requests of one submission share one duplicate of
+ * their file, duplicates keep out of the low numbers, and where none can be had requests are
+ * carried out all the same. Registered files may go beyond the soft limit.
+ */
+#include "support.h"
+
+enum { SIZE = 4096, REQUESTS = 64, REGISTERED = 768, SOFT_LIMIT = 1024 };
+
+static struct asyncring ring;
+static unsigned char buffer[SIZE];
+static _Atomic unsigned duplicates;
+
+static bool count_duplicates(long number, const long arguments[6], long *result)
+{
+	(void)result;
+	if (number == SYS_fcntl && arguments[1] == F_DUPFD_CLOEXEC)
+		atomic_fetch_add(&duplicates, 1);
+	return false;
+}
+
+static void queue_async_read(int fd)
+{
+	struct asyncring_sqe *sqe = support_sqe(&ring);
+
+	asyncring_prep_read(sqe, fd, buffer, SIZE, 0);
+	sqe->flags |= ASYNCRING_SQE_ASYNC;
+}
+
+static void hazard_h2_one_pin_for_a_submission(void **state)
+{
+	int fd = support_file("/tmp", SIZE), other = support_file("/tmp", SIZE);
+
+	(void)state;
+	atomic_store(&duplicates, 0);
+	for (int i = 0; i < REQUESTS; i++)
+		queue_async_read(i % 2 ? fd : other);
+	assert_int_equal(asyncring_submit(&ring), REQUESTS);
+	assert_int_equal(atomic_load(&duplicates), 2);
+	for (int i = 0; i < REQUESTS; i++)
+		assert_int_equal(support_result(&ring, NULL), SIZE);
+	close(fd);
+	close(other);
+}
+
+static void hazard_h2_pins_keep_out_of_the_low_numbers(void **state)
+{
+	int ends[2], lowest, fd;
+	char byte = 'x';
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	lowest = dup(0);
+	assert_true(lowest > 2);
+	close(lowest);
+	asyncring_prep_read(support_sqe(&ring), ends[0], buffer, SIZE, 0);
+	assert_int_equal(asyncring_submit(&ring), 1);
+	assert_int_equal(asyncring_register_files(&ring, ends, 2), 0);
+	fd = dup(0);
+	assert_int_equal(fd, lowest);
+	close(fd);
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	assert_int_equal(write(ends[1], &byte, 1), 1);
+	assert_int_equal(support_result(&ring, NULL), 1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* ---- no descriptors left ---- */
+
+static struct rlimit original;
+static int hoard[256];
+static unsigned hoarded;
+
+/* Take all descriptors there are, but for @spare. */
+static void take_descriptors(unsigned spare)
+{
+	struct rlimit limit = original;
+
+	limit.rlim_cur = 128;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (hoarded = 0;; hoarded++) {
+		int fd = dup(0);
+
+		if (fd < 0)
+			break;
+		hoard[hoarded] = fd;
+	}
+	assert_int_equal(errno, EMFILE);
+	assert_true(hoarded > spare);
+	while (spare--)
+		close(hoard[--hoarded]);
+}
+
+static void give_descriptors_back(void)
+{
+	while (hoarded)
+		close(hoard[--hoarded]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &original), 0);
+}
+
+/* All sorts of requests that would need a pin. */
+static void carry_out_all(int fd, int tmpfs, const int ends[2], const int other[2])
+{
+	struct iovec vector[2] = {{buffer, 100}, {buffer + 100, SIZE - 100}};
+	struct asyncring_sqe *sqe;
+	uint64_t user_data;
+	char byte = 'y';
+
+	for (int i = 0; i < REQUESTS; i++)
+		queue_async_read(i % 2 ? fd : tmpfs);
+	assert_int_equal(asyncring_submit(&ring), REQUESTS);
+	for (int i = 0; i < REQUESTS; i++)
+		assert_int_equal(support_result(&ring, NULL), SIZE);
+	assert_true(support_content(buffer, SIZE, 0));
+	sqe = support_sqe(&ring);
+	asyncring_prep_writev(sqe, fd, vector, 2, 0);
+	sqe->flags |= ASYNCRING_SQE_ASYNC;
+	assert_int_equal(support_run(&ring), SIZE);
+	asyncring_prep_fsync(support_sqe(&ring), fd, 0);
+	assert_int_equal(support_run(&ring), 0);
+	asyncring_prep_splice(support_sqe(&ring), fd, 0, ends[1], -1, 10, 0);
+	assert_int_equal(support_run(&ring), 10);
+	assert_int_equal(read(ends[0], buffer, SIZE), 10);
+	/* Two that wait, in one direction each. */
+	sqe = support_sqe(&ring);
+	asyncring_prep_read(sqe, ends[0], buffer, SIZE, 0);
+	sqe->user_data = 1;
+	sqe = support_sqe(&ring);
+	asyncring_prep_read(sqe, other[0], buffer, SIZE, 0);
+	sqe->user_data = 2;
+	assert_int_equal(asyncring_submit(&ring), 2);
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+	assert_int_equal(write(other[1], &byte, 1), 1);
+	assert_int_equal(support_result(&ring, &user_data), 1);
+	assert_int_equal(user_data, 2);
+	assert_int_equal(write(ends[1], &byte, 1), 1);
+	assert_int_equal(support_result(&ring, &user_data), 1);
+	assert_int_equal(user_data, 1);
+	/* A link: its second member starts on a worker. */
+	queue_async_read(fd);
+	ring.sq.sqes[(ring.sq.sqe_tail - 1) & ring.sq.ring_mask].flags |= ASYNCRING_SQE_IO_LINK;
+	queue_async_read(tmpfs);
+	assert_int_equal(asyncring_submit(&ring), 2);
+	assert_int_equal(support_result(&ring, NULL), SIZE);
+	assert_int_equal(support_result(&ring, NULL), SIZE);
+}
+
+static void with_spare_descriptors(unsigned spare)
+{
+	int fd = support_file("/tmp", SIZE), tmpfs = support_file("/dev/shm", SIZE);
+	int ends[2], other[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	take_descriptors(spare);
+	carry_out_all(fd, tmpfs, ends, other);
+	give_descriptors_back();
+	close(fd);
+	close(tmpfs);
+	for (int i = 0; i < 2; i++) {
+		close(ends[i]);
+		close(other[i]);
+	}
+}
+
+static void hazard_h2_no_descriptor_left(void **state)
+{
+	(void)state;
+	with_spare_descriptors(0);
+}
+
+static void hazard_h2_few_descriptors_left(void **state)
+{
+	(void)state;
+	for (unsigned spare = 1; spare <= 4; spare++)
+		with_spare_descriptors(spare);
+}
+
+static void hazard_h2_ring_without_descriptors_is_refused(void **state)
+{
+	struct support_census before = support_census();
+	struct asyncring other;
+
+	(void)state;
+	for (unsigned spare = 0; spare < 2; spare++) {
+		take_descriptors(spare);
+		assert_int_equal(asyncring_queue_init(4, &other, 0), -EMFILE);
+		give_descriptors_back();
+		assert_true(support_census_restored(&before));
+	}
+}
+
+/* ---- registered files ---- */
+
+static void hazard_h2_registered_files_beyond_the_soft_limit(void **state)
+{
+	struct rlimit limit = original, now;
+	static int files[REGISTERED];
+	struct asyncring_sqe *sqe;
+
+	(void)state;
+	if (original.rlim_max < 2 * SOFT_LIMIT)
+		skip();
+	limit.rlim_cur = SOFT_LIMIT;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	files[0] = support_file("/tmp", SIZE);
+	for (int i = 1; i < REGISTERED; i++) {
+		files[i] = fcntl(files[0], F_DUPFD_CLOEXEC, 0);
+		assert_true(files[i] >= 0);
+	}
+	assert_int_equal(asyncring_register_files(&ring, files, REGISTERED), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(now.rlim_cur, SOFT_LIMIT);
+	for (int i = 0; i < REGISTERED; i++)
+		close(files[i]);
+	for (int i = 0; i < REGISTERED; i++) {
+		sqe = support_sqe(&ring);
+		asyncring_prep_read(sqe, i, buffer, SIZE, 0);
+		sqe->flags |= ASYNCRING_SQE_FIXED_FILE | (i % 2 ? ASYNCRING_SQE_ASYNC : 0);
+		assert_int_equal(support_run(&ring), SIZE);
+	}
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &original), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	support_bound(60);
+	asyncring__sys_hook = count_duplicates;
+	if (getrlimit(RLIMIT_NOFILE, &original))
+		return -1;
+	return asyncring_queue_init(REQUESTS, &ring, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	asyncring_queue_exit(&ring);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hazard_h2_one_pin_for_a_submission),
+		cmocka_unit_test(hazard_h2_pins_keep_out_of_the_low_numbers),
+		cmocka_unit_test(hazard_h2_no_descriptor_left),
+		cmocka_unit_test(hazard_h2_few_descriptors_left),
+		cmocka_unit_test(hazard_h2_ring_without_descriptors_is_refused),
+		cmocka_unit_test(hazard_h2_registered_files_beyond_the_soft_limit),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
