@@ -15,8 +15,8 @@
 #include "credentials.h"
 
 /*
- * Tagged resources of finished requests. Their tags tell that the last user is gone, so they are put
- * after the users' CQEs. If there are more than fit, the rest goes before.
+ * Tagged resources of finished requests. Their tags tell that the last user is gone, so they are
+ * put after the users' CQEs. If there are more than fit, the rest goes before.
  */
 enum { LATE_MAX = 16 };
 

@@ -115,9 +115,10 @@ static bool write_completion(struct cq_writer *writer, const struct completion *
 
 static void set_backlog_flag(struct ring *ring, bool on)
 {
-	if (ring->backlog_flag == on)
+	/* Relaxed: written under cq_lock; enter() only looks whether there is something to do. */
+	if (atomic_load_explicit(&ring->backlogged, memory_order_relaxed) == on)
 		return;
-	ring->backlog_flag = on;
+	atomic_store_explicit(&ring->backlogged, on, memory_order_relaxed);
 	if (on)
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_CQ_OVERFLOW,
 					 memory_order_relaxed);
@@ -155,7 +156,7 @@ static void defer_locked(struct ring *ring, struct list *list)
 
 	while ((node = list_take_first(list))) {
 		list_append(&ring->deferred, node);
-		ring->deferred_count++;
+		atomic_fetch_add_explicit(&ring->deferred_count, 1, memory_order_relaxed);
 	}
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_TASKRUN,
@@ -225,9 +226,9 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 
 	list_init(&written);
 	lock_acquire(&ring->control->cq_lock);
-	if (owner && ring->deferred_count) {
+	if (owner && !list_empty(&ring->deferred)) {
 		list_move_all(&ring->backlog, &ring->deferred);
-		ring->deferred_count = 0;
+		atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
 		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
 					  memory_order_relaxed);
 	}
@@ -265,7 +266,7 @@ void asyncring__cq_discard(struct ring *ring)
 	lock_acquire(&ring->control->cq_lock);
 	list_move_all(&dropped, &ring->backlog);
 	list_move_all(&dropped, &ring->deferred);
-	ring->deferred_count = 0;
+	atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
 	lock_release(&ring->control->cq_lock);
 	while ((node = list_take_first(&dropped)))
 		recycle(container_of(node, struct completion, node));

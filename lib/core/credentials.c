@@ -5,12 +5,12 @@
  * groups. A worker assumes them by the system calls themselves, which change the calling thread
  * alone.
  *
- * The effective ids stay the process's, for a reason: libc's seteuid() and its kin make every thread
- * of the process follow, workers included, by a signal, and abort the process if one of them is not
- * allowed what the others are. So at any moment of a request a worker may be told new ids, and its
- * own right to change ids must be that of the process. This also says how to come back: the ids for
- * file systems become the effective ones as they are then. Groups are put back unless they are no
- * longer those of the personality, that is, unless the process was given others meanwhile.
+ * The effective ids stay the process's, for a reason: libc's seteuid() and its kin make every
+ * thread of the process follow, workers included, by a signal, and abort the process if one of them
+ * is not allowed what the others are. So at any moment of a request a worker may be told new ids,
+ * and its own right to change ids must be that of the process. This also says how to come back: the
+ * ids for file systems become the effective ones as they are then. Groups are put back unless they
+ * are no longer those of the personality, that is, unless the process was given others meanwhile.
  *
  * Whatever an application has given up for good its workers have lost, too: a personality with more
  * rights is then refused with -EPERM, where the kernel, which keeps the credentials themselves,
@@ -154,7 +154,8 @@ static void take_off(struct disguise *disguise)
 	const struct credentials *credentials = disguise->credentials;
 	gid_t *room = disguise->groups + disguise->group_count;
 
-	if (disguise->regrouped && has_groups(credentials->group_count + 1, credentials->groups, room))
+	if (disguise->regrouped &&
+	    has_groups(credentials->group_count + 1, credentials->groups, room))
 		set_groups(disguise->group_count, disguise->groups);
 	set_file_gid((gid_t)sys(SYS_getegid));
 	set_file_uid((uid_t)sys(SYS_geteuid));

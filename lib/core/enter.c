@@ -58,6 +58,27 @@ static int read_arguments(unsigned flags, const void *arg, size_t size,
 	return asyncring__copy_in(mask, mask_address, _NSIG / 8);
 }
 
+/* What waits for room, or for the owner to ask, goes into the CQ now. */
+static void flush(struct ring *ring)
+{
+	/* Relaxed: what comes in at this moment is for the next call. */
+	if (atomic_load_explicit(&ring->backlogged, memory_order_relaxed) ||
+	    atomic_load_explicit(&ring->deferred_count, memory_order_relaxed))
+		asyncring__cq_flush(ring, true);
+}
+
+/* A polling wait is over when nothing is left to poll for. */
+static unsigned wanted(struct ring *ring, unsigned min_complete)
+{
+	unsigned reachable;
+
+	if (!(ring->flags & ASYNCRING_SETUP_IOPOLL))
+		return min_complete;
+	reachable = asyncring__cq_ready(ring) +
+		    atomic_load_explicit(&ring->active, memory_order_seq_cst);
+	return min_complete < reachable ? min_complete : reachable;
+}
+
 static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
 		      size_t size)
 {
@@ -68,25 +89,21 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	error = read_arguments(flags, arg, size, &arguments, &mask);
 	if (error)
 		return error;
+	flush(ring);
 	if (!min_complete) {
-		asyncring__cq_flush(ring, true);
 		asyncring__notify_consumed(ring);
 		return 0;
 	}
-	arguments.min_complete = min_complete;
-	/* A polling wait is over when nothing is left to poll for. */
-	if (ring->flags & ASYNCRING_SETUP_IOPOLL) {
-		unsigned reachable = asyncring__cq_ready(ring) +
-				     atomic_load_explicit(&ring->active, memory_order_seq_cst);
-
-		if (arguments.min_complete > reachable)
-			arguments.min_complete = reachable;
-	}
+	if (min_complete > ring->cq_entries)
+		min_complete = ring->cq_entries;
+	arguments.min_complete = wanted(ring, min_complete);
+	if (asyncring__cq_ready(ring) >= arguments.min_complete)
+		return 0;
 	error = asyncring__wait(ring, &arguments);
-	asyncring__cq_flush(ring, true);
+	flush(ring);
 	/* With CQEs to reap, how the wait ended does not matter. */
-	if (error && error != -EBADF && asyncring__cq_ready(ring))
-		return error == -ETIME || error == -EINTR ? 0 : error;
+	if ((error == -ETIME || error == -EINTR) && asyncring__cq_ready(ring))
+		return 0;
 	return error;
 }
 

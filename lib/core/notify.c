@@ -54,13 +54,13 @@ static void make_readable(struct ring *ring)
 }
 
 /*
- * Signal the application's eventfd. One that is not O_NONBLOCK and whose counter is full would block
- * the poster; it is full, so nobody misses this signal.
+ * Signal the application's eventfd. One that is not O_NONBLOCK and whose counter is full would
+ * block the poster; it is full, so nobody misses this signal.
  */
 static void signal_eventfd(int fd)
 {
-	const struct timespec no_time = { 0 };
-	struct pollfd poll = { .fd = fd, .events = POLLOUT };
+	const struct timespec no_time = {0};
+	struct pollfd poll = {.fd = fd, .events = POLLOUT};
 
 	if (sys_ppoll(&poll, 1, &no_time, NULL) == 1)
 		add_one(fd);

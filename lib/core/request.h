@@ -42,21 +42,21 @@ struct completion {
 
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
 enum request_flags {
-	REQ_SKIP_CQE = 1 << 8,	       /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
-	REQ_FAILED = 1 << 9,	       /* breaks a soft link: a failure or a short transfer */
-	REQ_PREP_FAILED = 1 << 10,     /* refused by preparation: never issued, result is set */
-	REQ_ARGS_COPIED = 1 << 11,     /* nothing but data buffers is read from the application */
-	REQ_NOWAIT = 1 << 12,	       /* the application asked for -EAGAIN rather than waiting */
-	REQ_POSITION = 1 << 13,	       /* offset -1: the file's own position */
-	REQ_READY = 1 << 14,	       /* the descriptor was reported ready: try without NOWAIT */
-	REQ_FILE_PLAIN = 1 << 15,      /* not pinned for want of descriptors: uses `fd` as it is */
-	REQ_HARDLINK_CHAIN = 1 << 16,  /* of a chain head: some member is hard-linked */
-	REQ_EXTENDED_CQE = 1 << 17,    /* asks for a 32-byte CQE in a CQE_MIXED ring */
-	REQ_SERIAL = 1 << 18,	       /* holds, or waits in, the lane of its inode */
-	REQ_UNBOUNDED = 1 << 19,       /* may block for ever: counted with the unbounded workers */
-	REQ_ACTIVE = 1 << 20,	       /* counted in ring->active */
-	REQ_DRAINED = 1 << 21,	       /* sits in, or came through, ring->drained */
-	REQ_WAIT_FIRST = 1 << 22,      /* a worker begins with waiting for readiness */
+	REQ_SKIP_CQE = 1 << 8,	      /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
+	REQ_FAILED = 1 << 9,	      /* breaks a soft link: a failure or a short transfer */
+	REQ_PREP_FAILED = 1 << 10,    /* refused by preparation: never issued, result is set */
+	REQ_ARGS_COPIED = 1 << 11,    /* nothing but data buffers is read from the application */
+	REQ_NOWAIT = 1 << 12,	      /* the application asked for -EAGAIN rather than waiting */
+	REQ_POSITION = 1 << 13,	      /* offset -1: the file's own position */
+	REQ_READY = 1 << 14,	      /* the descriptor was reported ready: try without NOWAIT */
+	REQ_FILE_PLAIN = 1 << 15,     /* not pinned for want of descriptors: uses `fd` as it is */
+	REQ_HARDLINK_CHAIN = 1 << 16, /* of a chain head: some member is hard-linked */
+	REQ_EXTENDED_CQE = 1 << 17,   /* asks for a 32-byte CQE in a CQE_MIXED ring */
+	REQ_SERIAL = 1 << 18,	      /* holds, or waits in, the lane of its inode */
+	REQ_UNBOUNDED = 1 << 19,      /* may block for ever: counted with the unbounded workers */
+	REQ_ACTIVE = 1 << 20,	      /* counted in ring->active */
+	REQ_DRAINED = 1 << 21,	      /* sits in, or came through, ring->drained */
+	REQ_WAIT_FIRST = 1 << 22,     /* a worker begins with waiting for readiness */
 	REQ_SKIP_LINKS =
 		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
 	REQ_WAS_CANCELED = 1 << 24,  /* taken back before it ran, or by interruption */
@@ -164,8 +164,8 @@ static inline void request_set_result(struct request *request, int32_t res)
 }
 
 /*
- * For operations whose failure does not break a soft link and is silent with CQE_SKIP_SUCCESS: those
- * that change or ask for names, attributes and sizes. The kernel draws the line there.
+ * For operations whose failure does not break a soft link and is silent with CQE_SKIP_SUCCESS:
+ * those that change or ask for names, attributes and sizes. The kernel draws the line there.
  */
 static inline void request_set_answer(struct request *request, int32_t res)
 {

@@ -10,8 +10,7 @@
 
 /* As many as there can be different ones. */
 enum {
-	RESTRICTIONS_MAX =
-		ASYNCRING_RESTRICTION_LAST + ASYNCRING_REGISTER_LAST + ASYNCRING_OP_LAST,
+	RESTRICTIONS_MAX = ASYNCRING_RESTRICTION_LAST + ASYNCRING_REGISTER_LAST + ASYNCRING_OP_LAST,
 };
 
 static int add(struct restrictions *restrictions, const struct asyncring_restriction *entry)

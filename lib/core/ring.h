@@ -186,8 +186,8 @@ struct ring {
 	struct request *chain_head, *chain_tail;
 	/* Requests held back by a drain, in order (request.node). */
 	struct list drained;
-	bool drain_disabled;  /* CQE_SKIP_SUCCESS was used: the two exclude each other */
-	bool drain_next; /* the request after a chain with a drain is drained too */
+	bool drain_disabled; /* CQE_SKIP_SUCCESS was used: the two exclude each other */
+	bool drain_next;     /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
 	struct batch batch;
 
@@ -197,10 +197,11 @@ struct ring {
 	/* ---- completion queue: control->cq_lock ---- */
 	uint32_t cq_tail;    /* the true one */
 	struct list backlog; /* completions that found the CQ full, oldest first */
-	bool backlog_flag;   /* what SQ_CQ_OVERFLOW says */
+	/* What SQ_CQ_OVERFLOW says. Written under cq_lock; enter() looks without. */
+	_Atomic bool backlogged;
 	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
 	struct list deferred;
-	uint32_t deferred_count;
+	_Atomic uint32_t deferred_count; /* as backlogged */
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
 
 	/* ---- notification (notify.c) ---- */
@@ -243,10 +244,11 @@ int asyncring__ring_publish(struct ring *ring, int fd);
 /* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
 struct ring *asyncring__ring_get(unsigned fd, int *error);
 void asyncring__ring_put(struct ring *ring);
-/* Take @fd out of the table; its name is now the caller's to drop. NULL: no ring's. */
-struct ring *asyncring__ring_unpublish(int fd, int *error);
-/* Close @fd, a descriptor of @ring; if the process has a duplicate of it that becomes a name. */
-void asyncring__ring_close_fd(struct ring *ring, int fd);
+/*
+ * Close @fd and take it out of the table; its name is now the caller's to drop. NULL: no ring's,
+ * and not closed. If the process has a duplicate of it that becomes a name of the ring.
+ */
+struct ring *asyncring__ring_close_fd(int fd, int *error);
 bool asyncring__ring_is_ring(int fd);
 /* As is_ring, also for duplicates the table does not know; costs a system call and more. */
 bool asyncring__ring_is_behind(int fd);

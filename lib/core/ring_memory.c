@@ -149,10 +149,16 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 	bool own = !(ring->flags & ASYNCRING_SETUP_NO_MMAP);
 	size_t sqes_offset = PAGE + round_up(rings_size(ring), PAGE);
 	size_t size = PAGE;
-	int error;
 
-	if (own)
+	if (own) {
 		size = sqes_offset + round_up((size_t)ring->sq_entries << ring->sqe_shift, PAGE);
+	} else {
+		/* First, or the mapping made here might fill a gap in what is checked. */
+		int error = use_application_memory(ring, params);
+
+		if (error)
+			return error;
+	}
 	ring->memory = sys_mmap_anonymous(size, MAP_SHARED);
 	if (!ring->memory)
 		return -ENOMEM;
@@ -161,12 +167,6 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 	if (own) {
 		ring->words = (struct ring_words *)(void *)((char *)ring->memory + PAGE);
 		ring->sqes = (unsigned char *)ring->memory + sqes_offset;
-	} else {
-		error = use_application_memory(ring, params);
-		if (error) {
-			asyncring__ring_unmap(ring);
-			return error;
-		}
 	}
 	initialise_words(ring);
 	ring->cqes = ring->words->cqes;

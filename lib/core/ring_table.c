@@ -211,17 +211,27 @@ static struct ring *ring_with_cookie(uint64_t cookie)
 	return NULL;
 }
 
-/* A duplicate made with dup() becomes a further name of its ring. */
+/*
+ * A duplicate made with dup() becomes a further name of its ring. Whose it is is asked under the
+ * lock, which a close holds, too: a descriptor that is on its way out is not taken for a duplicate.
+ * True if the slot of @fd is worth another look.
+ */
 static bool adopt_duplicate(unsigned fd)
 {
-	uint64_t cookie = cookie_of(fd);
+	_Atomic(struct ring *) *slot;
+	struct ring *ring = NULL;
 	bool adopted = false;
-	struct ring *ring;
+	uint64_t cookie;
 
-	if (!cookie)
-		return false;
 	pthread_mutex_lock(&table.lock);
-	ring = ring_with_cookie(cookie);
+	slot = slot_of(fd);
+	/* Another thread may have been faster: one number is one name. */
+	if (slot && atomic_load_explicit(slot, memory_order_relaxed)) {
+		adopted = true;
+	} else {
+		cookie = cookie_of(fd);
+		ring = cookie ? ring_with_cookie(cookie) : NULL;
+	}
 	if (ring && ring->names && !set_slot(fd, ring)) {
 		ring->names++;
 		adopted = true;
@@ -271,18 +281,36 @@ static bool adopt_any_duplicate(struct ring *ring)
  * Whether another process, to which the descriptor was handed down, has it open, does not matter:
  * the requests are this process's. So a set that is open elsewhere is looked for here.
  */
-void asyncring__ring_close_fd(struct ring *ring, int fd)
+struct ring *asyncring__ring_close_fd(int fd, int *error)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {.events = EPOLLIN};
 	int watcher = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
-	bool watching = watcher >= 0 &&
-			!sys(SYS_epoll_ctl, watcher, EPOLL_CTL_ADD, fd, &event);
+	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
+	struct ring *ring = NULL;
+	bool watching = false;
 
-	sys_close(fd);
+	if (fd >= 0 && !(slot && atomic_load_explicit(slot, memory_order_acquire))) {
+		adopt_duplicate((unsigned)fd);
+		slot = slot_of((unsigned)fd);
+	}
+	pthread_mutex_lock(&table.lock);
+	if (slot)
+		ring = atomic_load_explicit(slot, memory_order_acquire);
+	if (ring) {
+		watching = !ring->inherited && watcher >= 0 &&
+			   !sys(SYS_epoll_ctl, watcher, EPOLL_CTL_ADD, fd, &event);
+		/* In one step with the slot: see adopt_duplicate. */
+		sys_close(fd);
+		set_slot((unsigned)fd, NULL);
+	}
+	pthread_mutex_unlock(&table.lock);
 	if (watching && open_elsewhere(ring, watcher))
 		adopt_any_duplicate(ring);
 	if (watcher >= 0)
 		sys_close(watcher);
+	if (!ring)
+		*error = sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
+	return ring;
 }
 
 struct ring *asyncring__ring_get(unsigned fd, int *error)
@@ -308,24 +336,6 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 			return ring;
 		asyncring__ring_put(ring);
 	}
-}
-
-struct ring *asyncring__ring_unpublish(int fd, int *error)
-{
-	_Atomic(struct ring *) *slot = slot_of((unsigned)fd);
-	struct ring *ring = NULL;
-
-	if (fd >= 0 && slot && !atomic_load_explicit(slot, memory_order_acquire))
-		adopt_duplicate((unsigned)fd);
-	pthread_mutex_lock(&table.lock);
-	if (fd >= 0 && slot)
-		ring = atomic_load_explicit(slot, memory_order_acquire);
-	if (ring)
-		set_slot((unsigned)fd, NULL);
-	pthread_mutex_unlock(&table.lock);
-	if (!ring)
-		*error = sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
-	return ring;
 }
 
 bool asyncring__rings_live(void)

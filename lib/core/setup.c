@@ -274,14 +274,10 @@ void asyncring__ring_release_name(struct ring *ring)
 int asyncring_close(int fd)
 {
 	int error = 0;
-	struct ring *ring = asyncring__ring_unpublish(fd, &error);
+	struct ring *ring = asyncring__ring_close_fd(fd, &error);
 
 	if (!ring)
 		return error;
-	if (ring->inherited)
-		sys_close(fd);
-	else
-		asyncring__ring_close_fd(ring, fd);
 	asyncring__ring_release_name(ring);
 	return 0;
 }

@@ -37,7 +37,7 @@ struct fd_waiter {
 /* CQ tail as the waiting side counts it: what a flush would bring is there already. cq_lock. */
 static uint32_t reachable_tail(const struct ring *ring)
 {
-	return ring->cq_tail + ring->deferred_count;
+	return ring->cq_tail + atomic_load_explicit(&ring->deferred_count, memory_order_relaxed);
 }
 
 static bool reached(const struct ring *ring, uint32_t tail)

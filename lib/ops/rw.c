@@ -322,16 +322,19 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 {
 	const struct rw *rw = request_data(request, const struct rw);
 
-	if (rw->write && (hint->kind == FILE_POLLABLE || !file_size_unlimited(request->ring)))
+	if (!rw->vectored && rw->single.iov_len > INLINE_MAX)
+		return WAY_NONE;
+	if (rw->write && hint->kind == FILE_POLLABLE)
 		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
-		return rw->vectored || rw->single.iov_len <= INLINE_MAX ? WAY_PLAIN : WAY_NONE;
+		return !rw->write || file_size_unlimited(request->ring) ? WAY_PLAIN : WAY_NONE;
 	case FILE_CACHED:
 	case FILE_POLLABLE:
-		if (rw->write ? !hint->nowait_writes : !hint->nowait_reads)
-			return WAY_NONE;
-		return rw->vectored || rw->single.iov_len <= INLINE_MAX ? WAY_NOWAIT : WAY_NONE;
+		if (!rw->write)
+			return hint->nowait_reads ? WAY_NOWAIT : WAY_NONE;
+		return hint->nowait_writes && file_size_unlimited(request->ring) ? WAY_NOWAIT
+										 : WAY_NONE;
 	case FILE_UNKNOWN:
 		/* Only a bad descriptor has no hint: let the kernel say so. */
 		return WAY_NOWAIT;

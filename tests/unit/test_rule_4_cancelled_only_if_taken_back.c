@@ -215,9 +215,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First, as long as there are no more workers than its limit. */
+		cmocka_unit_test(rule_4_request_behind_all_workers_is_taken_back),
 		cmocka_unit_test(rule_4_running_request_tells_its_true_result),
 		cmocka_unit_test(rule_4_queued_request_is_taken_back),
-		cmocka_unit_test(rule_4_request_behind_all_workers_is_taken_back),
 		cmocka_unit_test(rule_4_waiting_request_is_taken_back),
 		cmocka_unit_test(rule_4_finished_request_is_not_found),
 		cmocka_unit_test(rule_4_count_is_of_those_taken_back),
