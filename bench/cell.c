@@ -36,6 +36,15 @@ static double cpu_seconds(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* Blocks that this process, in any of its threads, had to have read from a device. */
+static long device_reads(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_inblock;
+}
+
 /* Threads of this process besides the caller, kernel workers that belong to it included. */
 static int other_threads(void)
 {
@@ -175,10 +184,14 @@ static void measure_child(const void *argument, void *outcome)
 	const struct cell *cell = argument;
 	struct measurement *measurement = outcome;
 	struct driver driver;
+	long reads;
 
 	measurement->error = open_cell(cell, &driver, &measurement->message);
+	reads = device_reads();
 	if (!measurement->error)
 		measurement->error = measure(&driver, cell->seconds, measurement);
+	if (!measurement->error && cell->workload->state == STATE_RESIDENT)
+		measurement->evicted = device_reads() != reads;
 	if (measurement->error)
 		return;
 	bench_driver_close(&driver);

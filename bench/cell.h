@@ -19,6 +19,7 @@ struct cell {
 struct measurement {
 	int error; /* 0, or why there are no figures; message says more */
 	struct message message;
+	bool evicted; /* not all of it came from the page cache, although it was there at first */
 	uint64_t operations;
 	double seconds;
 	double cpu_seconds; /* user and system, of all threads of the process */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ int bench_isolate(void (*function)(const void *argument, void *outcome), const v
 	fflush(NULL); /* or the child would print it once more */
 	child = fork();
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(limit);
 		function(argument, shared);
 		_exit(0);

@@ -11,7 +11,7 @@
 
 /*
  * Calls function(argument, outcome) in a child; outcome is size bytes that the child may write and
- * the parent sees afterwards. The child is killed after limit seconds.
+ * the parent sees afterwards. The child is killed after limit seconds, and when the parent dies.
  *
  * Returns 0 when the function returned, the signal's number when one ended the child, or a
  * negative errno when there was no child.

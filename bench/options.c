@@ -30,7 +30,7 @@ static const char help[] =
 	"\n"
 	"Every engine's data is verified before it is timed; one that fails, or gives a short\n"
 	"result, loses that cell of the table. Exit status: 0 when all cells that apply have\n"
-	"figures, 1 when some have not, 2 for a wrong command line.\n";
+	"figures, 1 when some have not, 2 for a command line that cannot be carried out.\n";
 
 bool bench_options_choose(const char *globs, const char *name)
 {
@@ -83,22 +83,59 @@ static void make_quick(struct options *options)
 	options->large_size = UINT64_C(256) << 20;
 }
 
+enum { OPTION_TMPFS = 256 };
+
+static const struct option long_options[] = {
+	{"engine", required_argument, NULL, 'e'},
+	{"workload", required_argument, NULL, 'w'},
+	{"rounds", required_argument, NULL, 'r'},
+	{"seconds", required_argument, NULL, 's'},
+	{"dir", required_argument, NULL, 'd'},
+	{"tmpfs", required_argument, NULL, OPTION_TMPFS},
+	{"json", required_argument, NULL, 'j'},
+	{"quick", no_argument, NULL, 'q'},
+	{"list", no_argument, NULL, 'l'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* Returns false when it has said what is wrong. */
+static bool apply(struct options *options, int option, const char *argument)
+{
+	switch (option) {
+	case 'e':
+		options->engines = argument;
+		return true;
+	case 'w':
+		options->workloads = argument;
+		return true;
+	case 'r':
+		return parse_rounds(options, argument);
+	case 's':
+		return parse_seconds(options, argument);
+	case 'd':
+		options->directory = argument;
+		return true;
+	case OPTION_TMPFS:
+		options->tmpfs_directory = argument;
+		return true;
+	case 'j':
+		options->json = argument;
+		return true;
+	case 'q':
+		make_quick(options);
+		return true;
+	case 'l':
+		options->list = true;
+		return true;
+	default: /* getopt_long has said it */
+		return false;
+	}
+}
+
 enum options_outcome bench_options_parse(struct options *options, int argc, char **argv)
 {
-	enum { TMPFS = 256 };
-	static const struct option names[] = {
-		{"engine", required_argument, NULL, 'e'},
-		{"workload", required_argument, NULL, 'w'},
-		{"rounds", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 's'},
-		{"dir", required_argument, NULL, 'd'},
-		{"tmpfs", required_argument, NULL, TMPFS},
-		{"json", required_argument, NULL, 'j'},
-		{"quick", no_argument, NULL, 'q'},
-		{"list", no_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
+	const char *letters = "e:w:r:s:d:j:qlh";
 	bool good = true;
 	int option;
 
@@ -111,41 +148,12 @@ enum options_outcome bench_options_parse(struct options *options, int argc, char
 		.seconds = 0.5,
 		.large_size = UINT64_C(1) << 30,
 	};
-	while (good && (option = getopt_long(argc, argv, "e:w:r:s:d:j:qlh", names, NULL)) != -1) {
-		switch (option) {
-		case 'e':
-			options->engines = optarg;
-			break;
-		case 'w':
-			options->workloads = optarg;
-			break;
-		case 'r':
-			good = parse_rounds(options, optarg);
-			break;
-		case 's':
-			good = parse_seconds(options, optarg);
-			break;
-		case 'd':
-			options->directory = optarg;
-			break;
-		case TMPFS:
-			options->tmpfs_directory = optarg;
-			break;
-		case 'j':
-			options->json = optarg;
-			break;
-		case 'q':
-			make_quick(options);
-			break;
-		case 'l':
-			options->list = true;
-			break;
-		case 'h':
+	while (good && (option = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+		if (option == 'h') {
 			fputs(help, stdout);
 			return OPTIONS_HELP;
-		default:
-			good = false;
 		}
+		good = apply(options, option, optarg);
 	}
 	if (good && optind < argc) {
 		fprintf(stderr, "asyncring-bench: what is '%s'?\n", argv[optind]);

@@ -90,29 +90,44 @@ static void print_ratios(const struct run *run, enum figure figure, const char *
 	}
 }
 
+/* The most threads in any round. */
+static void count_threads(const struct cell_result *result, int *idle, int *closed)
+{
+	*idle = 0;
+	*closed = 0;
+	for (unsigned i = 0; i < result->rounds; i++) {
+		const struct measurement *round = &result->measurements[i];
+
+		if (round->threads_idle > *idle)
+			*idle = round->threads_idle;
+		if (round->threads_closed > *closed)
+			*closed = round->threads_closed;
+	}
+}
+
 static void print_counters(const struct run *run, unsigned column, FILE *out)
 {
 	const char *name = run->columns[column].engine->name;
 
 	fprintf(out,
-		"\n%s's heap allocations per operation in the steady state, and its threads\n"
-		"with nothing left to do, before and after the ring is closed:\n\n"
+		"\n%s's heap allocations per operation in the steady state (median), and its threads\n"
+		"just after the last operation and after the ring is closed (the most):\n\n"
 		"| %-21s | %11s | %12s | %13s |\n| %.21s | %.10s: | %.11s: | %.12s: |\n",
 		name, "workload", "allocations", "threads idle", "threads after",
 		"---------------------", "-----------", "------------", "-------------");
 	for (unsigned r = 0; r < run->row_count; r++) {
 		const struct cell_result *result = &run->rows[r].results[column];
-		const struct measurement *last;
+		int idle, closed;
 		char allocations[32] = "not counted";
 
 		if (!bench_measured(result))
 			continue;
-		last = &result->measurements[result->rounds - 1];
+		count_threads(result, &idle, &closed);
 		if (run->allocations_counted)
 			snprintf(allocations, sizeof(allocations), "%.4f",
 				 bench_median(result, FIGURE_ALLOCATIONS));
 		fprintf(out, "| %-21s | %11s | %12d | %13d |\n", run->rows[r].workload->name,
-			allocations, last->threads_idle, last->threads_closed);
+			allocations, idle, closed);
 	}
 }
 

@@ -50,6 +50,8 @@ static void catch_signals(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND}, old;
 
+	/* Nobody reading what -v says is no reason to stop in the middle of a file. */
+	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);
@@ -195,7 +197,7 @@ int main(int argc, char **argv)
 	limit = job_limit();
 	error = loop_open(512);
 	if (!error)
-		error = data_open(limit < 16 ? 16 : limit);
+		error = data_open(limit);
 	if (error) {
 		report(error, "cannot set up the ring", NULL, NULL);
 		return EXIT_FAILURE;
@@ -217,7 +219,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		die_of_signal(interrupted);
 	}
-	if (fflush(stdout) != 0) {
+	if (fflush(stdout) != 0 || ferror(stdout)) {
 		report(-errno, "write error", NULL, NULL);
 		return EXIT_FAILURE;
 	}

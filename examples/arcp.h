@@ -20,6 +20,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#ifndef STATX_BASIC_STATS /* a C library from before statx(2) */
+#include <linux/stat.h>
+#endif
 
 struct link;
 
@@ -134,7 +137,8 @@ void job_fail(struct job *job, int error, const char *format, const char *first,
 void target_create(struct job *job);
 
 /* arcp_data.c */
-int data_open(unsigned chunks);
+/* Gets the buffers for so many jobs at a time; 0 or a negative errno. */
+int data_open(unsigned jobs);
 void data_start(struct job *job);
 void data_close(void);
 

@@ -19,11 +19,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Chosen by measurement: larger ones fall out of the processor's cache between read and write. */
-#define CHUNK_SIZE ((size_t)128 * 1024)
+/* By measurement: smaller ones cost more, larger ones gain nothing and take more memory. */
+#define CHUNK_SIZE ((size_t)256 * 1024)
 
 /* As many chunks of one file in flight keep it busy; writes to one file are one after another. */
 #define CHUNKS_PER_FILE 4
+
+/* One for each file in flight, but enough for a lone large file and not without bound. */
+#define CHUNKS_MIN 16
+#define CHUNKS_MAX 128
 
 /* The part of a chunk that belongs to one file: source or target. */
 struct side {
@@ -55,8 +59,9 @@ static struct job **waiting_end = &waiting;
 
 static void pump(struct job *job);
 
-int data_open(unsigned count)
+int data_open(unsigned jobs)
 {
+	unsigned count = jobs < CHUNKS_MIN ? CHUNKS_MIN : jobs < CHUNKS_MAX ? jobs : CHUNKS_MAX;
 	unsigned sides = options.verify ? 2 : 1;
 	struct iovec *buffers = allocate(count * sides * sizeof(*buffers));
 

@@ -165,16 +165,61 @@ static inline long sys_read(int fd, void *data, size_t length)
 static inline long sys_preadv2(int fd, const struct iovec *iov, unsigned count, int64_t offset,
 			       int flags)
 {
-	return sys(SYS_preadv2, fd, iov, count, offset, 0, flags);
+	long result = sys(SYS_preadv2, fd, iov, count, offset, 0, flags);
+
+	/* Without flags the older calls say the same, where a sandbox or emulator lacks this one. */
+	if (result == -ENOSYS && !flags)
+		return offset == -1 ? sys(SYS_readv, fd, iov, count)
+				    : sys(SYS_preadv, fd, iov, count, offset, 0);
+	return result;
 }
 
 static inline long sys_pwritev2(int fd, const struct iovec *iov, unsigned count, int64_t offset,
 				int flags)
 {
-	return sys(SYS_pwritev2, fd, iov, count, offset, 0, flags);
+	long result = sys(SYS_pwritev2, fd, iov, count, offset, 0, flags);
+
+	if (result == -ENOSYS && !flags)
+		return offset == -1 ? sys(SYS_writev, fd, iov, count)
+				    : sys(SYS_pwritev, fd, iov, count, offset, 0);
+	return result;
 }
 
 /* ---- memory ---- */
+
+/*
+ * ThreadSanitizer has to see memory come and go, or it takes the next owner of an address for a
+ * thread that races with the last. So under it, and only there, these two go through libc.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SYS_MEMORY_THROUGH_LIBC
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define SYS_MEMORY_THROUGH_LIBC
+#endif
+
+#ifdef SYS_MEMORY_THROUGH_LIBC
+
+static inline void *sys_mmap_anonymous(size_t length, int flags)
+{
+	int saved = errno;
+	void *address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+
+	errno = saved;
+	return address == MAP_FAILED ? NULL : address;
+}
+
+static inline int sys_munmap(void *address, size_t length)
+{
+	int saved = errno;
+	int error = munmap(address, length) ? -errno : 0;
+
+	errno = saved;
+	return error;
+}
+
+#else
 
 static inline void *sys_mmap_anonymous(size_t length, int flags)
 {
@@ -188,6 +233,8 @@ static inline int sys_munmap(void *address, size_t length)
 {
 	return (int)sys(SYS_munmap, address, length);
 }
+
+#endif
 
 /* ---- waiting ---- */
 

@@ -161,8 +161,12 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
 	match.fd = reg.fd;
 	match.flags = reg.flags;
 	match.opcode = reg.opcode;
-	if (reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1)
-		deadline = monotonic_ns() + reg.timeout.tv_sec * 1000000000ll + reg.timeout.tv_nsec;
+	/* A time too far away to be told in nanoseconds is for ever. */
+	if ((reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1) &&
+	    (__builtin_mul_overflow(reg.timeout.tv_sec, 1000000000ll, &deadline) ||
+	     __builtin_add_overflow(deadline, reg.timeout.tv_nsec, &deadline) ||
+	     __builtin_add_overflow(deadline, monotonic_ns(), &deadline)))
+		deadline = INT64_MAX;
 	result = cancel_now(ring, &match);
 	return result == -EALREADY ? wait_until_gone(ring, &match, deadline) : result;
 }

@@ -159,7 +159,10 @@ static void deactivate(struct ring *ring, unsigned count)
 	/* Ring structures are never unmapped, so looking on is safe even if it is closed now. */
 	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst)) {
 		ring_lock(ring);
+		/* What the drain held back does not complete in the submitter's time. */
+		ring->batch.on_worker = true;
 		asyncring__batch_finish(ring);
+		ring->batch.on_worker = false;
 		ring_unlock(ring);
 	}
 	if (atomic_load_explicit(&ring->closing, memory_order_seq_cst)) {
@@ -196,7 +199,7 @@ void asyncring__batch_complete(struct ring *ring)
 	while ((node = list_take_first(&ring->batch.done))) {
 		struct request *request =
 			request_of_completion(container_of(node, struct completion, node));
-		bool defer = request->flags & REQ_DEFERRED;
+		bool defer = request->flags & REQ_DEFERRED || ring->batch.on_worker;
 		struct request *next =
 			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 

@@ -150,6 +150,24 @@ static void post_locked(struct ring *ring, struct list *list)
 	set_backlog_flag(ring, !list_empty(&ring->backlog));
 }
 
+/* Move what fits of the backlog into the CQ, and on to @written. cq_lock held. */
+static void flush_locked(struct ring *ring, struct list *written)
+{
+	struct cq_writer writer;
+
+	writer_begin(&writer, ring);
+	while (!list_empty(&ring->backlog)) {
+		struct list *node = ring->backlog.next;
+
+		if (!write_completion(&writer, container_of(node, struct completion, node)))
+			break;
+		list_remove(node);
+		list_append(written, node);
+	}
+	writer_commit(&writer);
+	set_backlog_flag(ring, !list_empty(&ring->backlog));
+}
+
 static void defer_locked(struct ring *ring, struct list *list)
 {
 	struct list *node;
@@ -232,10 +250,7 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
 					  memory_order_relaxed);
 	}
-	if (!list_empty(&ring->backlog)) {
-		list_move_all(&written, &ring->backlog);
-		post_locked(ring, &written);
-	}
+	flush_locked(ring, &written);
 	if (!list_empty(&written))
 		wake = asyncring__wake_prepare(ring);
 	lock_release(&ring->control->cq_lock);

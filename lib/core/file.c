@@ -146,8 +146,9 @@ static struct file *unpark(int fd, const struct stat *status, int open_flags, bo
 	list_for_each (node, &files.parked) {
 		struct file *file = container_of(node, struct file, node);
 
+		/* Asked again: the application may have changed them by a descriptor of its own. */
 		if (file->device != status->st_dev || file->inode != status->st_ino ||
-		    file->open_flags != open_flags)
+		    sys_fcntl(file->fd, F_GETFL, 0) != open_flags)
 			continue;
 		if (position) {
 			long compared = compare_open_files(fd, file->fd);
@@ -159,6 +160,7 @@ static struct file *unpark(int fd, const struct stat *status, int open_flags, bo
 		}
 		list_remove(node);
 		list_append(&files.open, node);
+		file->open_flags = open_flags;
 		atomic_store_explicit(&file->references, 1, memory_order_relaxed);
 		*error = 0;
 		return file;
@@ -173,6 +175,7 @@ static void fill(struct file *file, int fd, const struct hint *hint, const struc
 	file->fd = fd;
 	file->hint = *hint;
 	file->regular = S_ISREG(status->st_mode);
+	file->character = S_ISCHR(status->st_mode);
 	file->open_flags = open_flags;
 	file->device = status->st_dev;
 	file->inode = status->st_ino;

@@ -25,12 +25,15 @@ struct file {
 	int fd;
 	struct hint hint; /* what the descriptor was found to be when it was duplicated */
 	bool regular;
+	bool character; /* a character device: it may have positions, though it is no regular file */
 	int open_flags;
 	dev_t device;
 	ino_t inode;
 	/* Of a registered file with a tag: what to post when it goes, and where; else NULL. */
 	struct ring *ring;
 	struct completion *tag;
+	/* Reads, writes: RWF_NOWAIT was refused since. Any holder, relaxed: a hint. */
+	_Atomic bool nowait_refused[2];
 	/* Taken and put by any thread that holds one; the last put (acquire-release) closes. */
 	_Atomic uint32_t references;
 	/* In the list of all files, or of parked ones: files.lock. */

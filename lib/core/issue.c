@@ -44,15 +44,17 @@ static int use_fixed_file(struct request *request, bool borrow)
 static struct file *pin_in_batch(struct request *request, int *error)
 {
 	struct batch *batch = &request->ring->batch;
+	bool position = request->flags & REQ_POSITION;
 	int fd = request->fd;
 	struct file *file;
 
 	for (unsigned i = 0; i < batch->pin_count; i++)
-		if (batch->pins[i].fd == fd)
+		if (batch->pins[i].fd == fd && (batch->pins[i].position || !position))
 			return file_get(batch->pins[i].file);
-	file = asyncring__file_pin(fd, request->flags & REQ_POSITION, error);
+	file = asyncring__file_pin(fd, position, error);
 	if (file && batch->pin_count < BATCH_PINS) {
 		batch->pins[batch->pin_count].fd = fd;
+		batch->pins[batch->pin_count].position = position;
 		batch->pins[batch->pin_count++].file = file_get(file);
 	}
 	return file;
@@ -95,12 +97,11 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 {
 	struct batch *batch = &ring->batch;
 
-	for (unsigned i = 0; i < batch->pin_count; i++) {
+	for (unsigned i = batch->pin_count; i-- > 0;) {
 		if (batch->pins[i].fd != fd)
 			continue;
 		asyncring__file_put(batch->pins[i].file);
 		batch->pins[i] = batch->pins[--batch->pin_count];
-		return;
 	}
 }
 
@@ -155,11 +156,13 @@ static bool end_with(struct request *request, int error)
 /*
  * No descriptor for a pin, or no thread to be had: rather than fail the request, run it on the spot
  * (H2). True if that finished it; otherwise it would have to wait for its descriptor's readiness,
- * or needs credentials that the application's thread does not have.
+ * might wait for ever with submit_lock held, or needs credentials that the application's thread
+ * does not have.
  */
 static bool run_on_the_spot(struct request *request)
 {
-	if (request->credentials || request->op->issue(request, ISSUE_LOCKED) != ISSUE_DONE) {
+	if (request->credentials || request->op->properties & OP_UNBOUNDED ||
+	    request->op->issue(request, ISSUE_LOCKED) != ISSUE_DONE) {
 		request->flags |= REQ_FILE_PLAIN | REQ_UNBOUNDED;
 		return false;
 	}

@@ -43,7 +43,7 @@ static bool begin_change(struct ring *ring, uint32_t from)
 						       memory_order_seq_cst, memory_order_seq_cst);
 }
 
-static void make_readable(struct ring *ring)
+void asyncring__notify_readable(struct ring *ring)
 {
 	if (!begin_change(ring, UNREADABLE))
 		return;
@@ -77,7 +77,7 @@ static bool signals_eventfd(struct ring *ring, const struct wake *wake, bool asy
 
 void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 {
-	make_readable(ring);
+	asyncring__notify_readable(ring);
 	if (!wake->eventfd)
 		return;
 	if (signals_eventfd(ring, wake, async))
@@ -107,5 +107,5 @@ void asyncring__notify_consumed(struct ring *ring)
 	sys_read(ring->event_fd, &count, sizeof(count));
 	atomic_store_explicit(&ring->readable, UNREADABLE, memory_order_seq_cst);
 	if (something_to_see(ring))
-		make_readable(ring);
+		asyncring__notify_readable(ring);
 }

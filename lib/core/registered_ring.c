@@ -103,7 +103,8 @@ static int add_between(struct ring *ring, unsigned first, unsigned end)
 	for (unsigned i = first; i < end; i++) {
 		if (look_up(slots, i))
 			continue;
-		asyncring__ring_add_name(ring);
+		if (!asyncring__ring_add_name(ring))
+			return -EBADF;
 		slots->rings[i] = ring;
 		return (int)i;
 	}

@@ -86,9 +86,12 @@ struct batch {
 	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
 	struct {
 		int fd;
+		bool position; /* has the position of `fd`, not only its inode (file.h) */
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
+	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
 };
@@ -235,11 +238,14 @@ static inline bool ring_defers(const struct ring *ring)
 
 /* ---- ring_table.c ---- */
 
-/* A fresh structure with one reference and one name, not yet findable; NULL: out of memory. */
+/*
+ * A fresh structure with one reference; NULL: out of memory. Without a name it is not to be found,
+ * not even by its descriptor's epoll set, until it is complete and gets one.
+ */
 struct ring *asyncring__ring_alloc(void);
 /* Back to the unused ones. True if it was the last ring of the process. */
 bool asyncring__ring_free(struct ring *ring);
-/* Make @ring findable by @fd; 0 or -ENOMEM. */
+/* Make @ring findable by @fd, its first name; 0 or -ENOMEM. */
 int asyncring__ring_publish(struct ring *ring, int fd);
 /* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
 struct ring *asyncring__ring_get(unsigned fd, int *error);
@@ -254,8 +260,9 @@ bool asyncring__ring_is_ring(int fd);
 bool asyncring__ring_is_behind(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);
-void asyncring__ring_add_name(struct ring *ring);
-/* True if it was the last: then the caller closes the ring. */
+/* False if the ring is closing: then it has no name to be given any more. */
+bool asyncring__ring_add_name(struct ring *ring);
+/* True if it was the last: then the ring is closing, and the caller tears it down. */
 bool asyncring__ring_drop_name(struct ring *ring);
 
 /* ---- thread.c, setup.c ---- */

@@ -18,6 +18,7 @@
 
 #include "core.h"
 #include "fork.h"
+#include "wait.h"
 
 enum { CHUNK_SLOTS = 1024, CHUNKS = 4096 };
 
@@ -122,7 +123,6 @@ struct ring *asyncring__ring_alloc(void)
 	reset(ring);
 	pthread_mutex_lock(&table.lock);
 	ring->cookie = table.next_cookie++;
-	ring->names = 1;
 	list_append(&table.live, &ring->free_node);
 	table.live_count++;
 	pthread_mutex_unlock(&table.lock);
@@ -149,6 +149,8 @@ int asyncring__ring_publish(struct ring *ring, int fd)
 
 	pthread_mutex_lock(&table.lock);
 	error = set_slot((unsigned)fd, ring);
+	if (!error)
+		ring->names++;
 	pthread_mutex_unlock(&table.lock);
 	return error;
 }
@@ -304,8 +306,9 @@ struct ring *asyncring__ring_close_fd(int fd, int *error)
 		set_slot((unsigned)fd, NULL);
 	}
 	pthread_mutex_unlock(&table.lock);
-	if (watching && open_elsewhere(ring, watcher))
-		adopt_any_duplicate(ring);
+	/* What open_elsewhere has made readable is to be known as that, or it would stay so. */
+	if (watching && open_elsewhere(ring, watcher) && adopt_any_duplicate(ring))
+		asyncring__notify_readable(ring);
 	if (watcher >= 0)
 		sys_close(watcher);
 	if (!ring)
@@ -375,11 +378,17 @@ bool asyncring__ring_is_behind(int fd)
 	return found;
 }
 
-void asyncring__ring_add_name(struct ring *ring)
+bool asyncring__ring_add_name(struct ring *ring)
 {
+	bool closing;
+
 	pthread_mutex_lock(&table.lock);
-	ring->names++;
+	/* Relaxed: set under the lock. */
+	closing = atomic_load_explicit(&ring->closing, memory_order_relaxed);
+	if (!closing)
+		ring->names++;
 	pthread_mutex_unlock(&table.lock);
+	return !closing;
 }
 
 bool asyncring__ring_drop_name(struct ring *ring)
@@ -388,6 +397,12 @@ bool asyncring__ring_drop_name(struct ring *ring)
 
 	pthread_mutex_lock(&table.lock);
 	last = --ring->names == 0;
+	/*
+	 * In one step with the last name, so that no new one can come; and before anybody is woken
+	 * or cancelled, so that whoever looks afterwards sees it.
+	 */
+	if (last)
+		atomic_store_explicit(&ring->closing, true, memory_order_seq_cst);
 	pthread_mutex_unlock(&table.lock);
 	return last;
 }

@@ -113,7 +113,20 @@ static int open_descriptors(struct ring *ring)
 	return error;
 }
 
-/* Undo whatever of a ring there is, and give the structure back. */
+/*
+ * The last reference goes, unless somebody else has one: from then on nobody gets any. Counted down
+ * and not stored, because a reader with a stale pointer may have one for a moment at any time.
+ */
+static bool take_last_reference(struct ring *ring)
+{
+	uint32_t one = 1;
+
+	/* Acquire, pairs with the release in asyncring__ring_put: what the others did is over. */
+	return atomic_compare_exchange_strong_explicit(&ring->references, &one, 0,
+						       memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* Undo whatever of a ring there is, and give the structure back; no reference is left. */
 static void destroy(struct ring *ring)
 {
 	bool last;
@@ -127,8 +140,6 @@ static void destroy(struct ring *ring)
 	asyncring__ring_unmap(ring);
 	if (ring->event_fd >= 0)
 		sys_close(ring->event_fd);
-	/* From here on a reader with a stale pointer gets no reference. */
-	atomic_store_explicit(&ring->references, 0, memory_order_relaxed);
 	last = asyncring__ring_free(ring);
 	if (last)
 		asyncring__pool_retire();
@@ -198,15 +209,14 @@ int asyncring_setup(unsigned entries, struct asyncring_params *p)
 		result = -EFAULT;
 	if (!result)
 		result = announce(ring);
-	if (result >= 0) {
-		if (ring->flags & ASYNCRING_SETUP_REGISTERED_FD_ONLY)
-			asyncring__ring_release_name(ring);
+	if (result >= 0)
 		return result;
-	}
 	if (ring->sq_thread)
 		asyncring__sq_thread_detach(ring);
 	if (ring->fd >= 0)
 		sys_close(ring->fd);
+	while (!take_last_reference(ring))
+		sys(SYS_sched_yield);
 	destroy(ring);
 	return result;
 }
@@ -231,13 +241,15 @@ static void wait_until_alone(struct ring *ring)
 {
 	/* In case an interruption was lost on its way into a system call: ask again. */
 	const struct timespec again = {.tv_nsec = 10000000};
+	bool alone = false;
 
 	for (;;) {
 		uint32_t sequence =
 			atomic_load_explicit(&ring->active_sequence, memory_order_seq_cst);
 
-		if (!atomic_load_explicit(&ring->active, memory_order_seq_cst) &&
-		    atomic_load_explicit(&ring->references, memory_order_seq_cst) == 1)
+		/* The calls first: one that is still in progress may yet submit something. */
+		alone = alone || take_last_reference(ring);
+		if (alone && !atomic_load_explicit(&ring->active, memory_order_seq_cst))
 			return;
 		if (sys_futex_wait(&ring->active_sequence, sequence, &again) == -ETIMEDOUT) {
 			asyncring__wake_all(ring);
@@ -261,8 +273,6 @@ void asyncring__ring_release_name(struct ring *ring)
 		let_go_of_inherited(ring);
 		return;
 	}
-	/* Before anybody is woken or cancelled, so that whoever looks afterwards sees it. */
-	atomic_store_explicit(&ring->closing, true, memory_order_seq_cst);
 	asyncring__wake_all(ring);
 	if (ring->sq_thread)
 		asyncring__sq_thread_detach(ring);

@@ -107,19 +107,23 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-/* Saturates: a time too far away to be told in nanoseconds is for ever. */
-static int64_t to_ns(const struct __kernel_timespec *time)
-{
-	if (time->tv_sec >= INT64_MAX / NSEC_PER_SEC)
-		return INT64_MAX;
-	return time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
-}
-
 static int64_t add_saturating(int64_t a, int64_t b)
 {
 	int64_t sum;
 
 	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+/* A time too far away to be told in nanoseconds is for ever; one before all others is over. */
+static int64_t to_ns(const struct __kernel_timespec *time)
+{
+	int64_t ns;
+
+	if (time->tv_sec < 0 || time->tv_nsec < 0)
+		return 0;
+	if (__builtin_mul_overflow(time->tv_sec, (int64_t)NSEC_PER_SEC, &ns))
+		return INT64_MAX;
+	return add_saturating(ns, time->tv_nsec);
 }
 
 /* ---- sleeping ---- */

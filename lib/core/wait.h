@@ -47,6 +47,9 @@ void asyncring__wake_all(struct ring *ring);
  */
 void asyncring__notify(struct ring *ring, const struct wake *wake, bool async);
 
+/* The ring's descriptor is readable, though nothing was posted: let the application know. */
+void asyncring__notify_readable(struct ring *ring);
+
 /* The application found the CQ empty: take the readability of the descriptor back. */
 void asyncring__notify_consumed(struct ring *ring);
 

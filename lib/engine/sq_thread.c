@@ -80,7 +80,11 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	ring_lock(ring);
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
-	if (taken && atomic_load_explicit(&sq->space_waiters, memory_order_seq_cst)) {
+	/*
+	 * A read-modify-write, not a load: it and the increment in wait_for_space come one after the
+	 * other, so that either the waiter sees the new head or this sees the waiter.
+	 */
+	if (taken && atomic_fetch_add_explicit(&sq->space_waiters, 0, memory_order_seq_cst)) {
 		atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
 		sys_futex_wake(&sq->space_sequence, INT_MAX);
 	}
@@ -228,6 +232,8 @@ static int check_cpu(const struct asyncring_params *params, cpu_set_t *mask)
 {
 	cpu_set_t allowed;
 
+	/* The kernel writes as much as it has CPUs. */
+	CPU_ZERO(&allowed);
 	CPU_ZERO(mask);
 	if (params->sq_thread_cpu >= CPU_SETSIZE)
 		return -EINVAL;
@@ -241,16 +247,20 @@ static int check_cpu(const struct asyncring_params *params, cpu_set_t *mask)
 static int create_thread(struct sq_thread *sq, const cpu_set_t *mask)
 {
 	sigset_t blocked, saved;
-	pthread_attr_t attributes;
+	cpu_set_t before;
 	int error;
 
 	asyncring__interrupt_mask(&blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
-	pthread_attr_init(&attributes);
+	/* A thread starts on the CPUs of its creator: musl has no attribute for them. */
+	if (mask) {
+		CPU_ZERO(&before);
+		sys(SYS_sched_getaffinity, 0, sizeof(before), &before);
+		sys(SYS_sched_setaffinity, 0, sizeof(*mask), mask);
+	}
+	error = -pthread_create(&sq->thread, NULL, sq_thread_main, sq);
 	if (mask)
-		pthread_attr_setaffinity_np(&attributes, sizeof(*mask), mask);
-	error = -pthread_create(&sq->thread, &attributes, sq_thread_main, sq);
-	pthread_attr_destroy(&attributes);
+		sys(SYS_sched_setaffinity, 0, sizeof(before), &before);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	return error;
 }

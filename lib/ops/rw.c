@@ -192,21 +192,21 @@ static uint64_t wanted(const struct rw *rw)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < rw->count; i++)
+	for (uint32_t i = 0; i < rw->count && sum < TRANSFER_MAX; i++)
 		sum += rw->vector[i].iov_len;
 	return sum < TRANSFER_MAX ? sum : TRANSFER_MAX;
 }
 
 /*
  * What is left to do after rw->done bytes, described in @rest (room for @room vectors); the number
- * of vectors, or -1 if they are too many.
+ * of vectors, or -1 if they are too many. All calls together move no more than one may.
  */
 static int remaining(const struct rw *rw, struct iovec *rest, unsigned room)
 {
-	uint64_t skip = rw->done;
+	uint64_t skip = rw->done, left = TRANSFER_MAX - rw->done;
 	unsigned count = 0;
 
-	for (uint32_t i = 0; i < rw->count; i++) {
+	for (uint32_t i = 0; i < rw->count && left; i++) {
 		struct iovec vector = rw->vector[i];
 
 		if (skip >= vector.iov_len) {
@@ -216,7 +216,8 @@ static int remaining(const struct rw *rw, struct iovec *rest, unsigned room)
 		if (count == room)
 			return -1;
 		rest[count].iov_base = (char *)vector.iov_base + skip;
-		rest[count++].iov_len = vector.iov_len - skip;
+		rest[count].iov_len = vector.iov_len - skip < left ? vector.iov_len - skip : left;
+		left -= rest[count++].iov_len;
 		skip = 0;
 	}
 	return (int)count;
@@ -233,9 +234,22 @@ static long transfer(const struct rw *rw, int fd, const struct iovec *vector, un
 	return sys_preadv2(fd, vector, count, offset, flags);
 }
 
+/* Is the file open for this direction at all? */
+static bool mode_allows(const struct request *request)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	int mode = sys_fcntl(request_fd(request), F_GETFL, 0) & O_ACCMODE;
+
+	return mode != (rw->write ? O_RDONLY : O_WRONLY);
+}
+
 static enum issue_result finish(struct request *request, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
+
+	/* io_uring looks at the file's mode first, the plain calls at the offset. */
+	if (result == -EINVAL && rw->offset < -1 && !mode_allows(request))
+		result = -EBADF;
 
 	/* What was moved before an error is the result. */
 	if (rw->done || result >= 0)
@@ -369,29 +383,48 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 /*
  * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
  * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
- * mislead (transfers at the file's own position, which tell nothing of the file) it is renewed.
+ * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking ones,
+ * which are made in the way the hint says) it is renewed.
  */
-static struct hint file_hint(const struct request *request)
+static struct hint file_hint(const struct request *request, bool blocking)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
 	struct stat status;
 	int open_flags;
 
-	if (request->file)
-		return request->file->hint;
+	if (request->file) {
+		hint = request->file->hint;
+		hint.nowait_reads &= !atomic_load_explicit(&request->file->nowait_refused[0],
+							   memory_order_relaxed);
+		hint.nowait_writes &= !atomic_load_explicit(&request->file->nowait_refused[1],
+							    memory_order_relaxed);
+		return hint;
+	}
 	hint = asyncring__hint(request->fd);
-	if (rw->offset == -1 && hint.kind != FILE_UNKNOWN &&
+	if ((rw->offset == -1 || blocking) && hint.kind != FILE_UNKNOWN &&
 	    asyncring__hint_learn(request->fd, &hint, &status, &open_flags))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
+}
+
+/* RWF_NOWAIT was refused: not to be tried again on this file, nor on its descriptor. */
+static void remember_refusal(const struct request *request)
+{
+	bool write = request_data(request, const struct rw)->write;
+
+	if (request->file)
+		atomic_store_explicit(&request->file->nowait_refused[write], true,
+				      memory_order_relaxed);
+	if (!request->fixed_file)
+		asyncring__hint_no_nowait(request->fd, write);
 }
 
 static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = file_hint(request);
+	struct hint hint = file_hint(request, false);
 	int error = check_polled(request, &hint);
 	enum inline_way way;
 	bool stream;
@@ -400,10 +433,10 @@ static enum issue_result issue_inline(struct request *request)
 	if (error)
 		return finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	if (way == WAY_NONE || request->ioprio)
+	if (way == WAY_NONE || request->ioprio || (rw->write && hint.kind == FILE_POLLABLE))
 		return ISSUE_NEED_WORKER;
 	/* Only a pinned file is known to be a stream; of others the call itself tells. */
-	stream = request->file && hint.kind == FILE_POLLABLE;
+	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;
 	result =
 		transfer(rw, fd, rw->vector, rw->count, stream, way == WAY_NOWAIT ? RWF_NOWAIT : 0);
 	if (result == -ESPIPE && !stream) {
@@ -414,8 +447,8 @@ static enum issue_result issue_inline(struct request *request)
 	}
 	if (result == -EFAULT)
 		return bad_address(request);
-	if (way == WAY_NOWAIT && refused(result)) {
-		asyncring__hint_no_nowait(fd, rw->write);
+	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(result)) {
+		remember_refusal(request);
 		return ISSUE_NEED_WORKER;
 	}
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
@@ -423,7 +456,7 @@ static enum issue_result issue_inline(struct request *request)
 	if (result <= 0)
 		return finish(request, result);
 	rw->done = (uint64_t)result;
-	stream |= rw->offset == -1 && hint.kind == FILE_POLLABLE;
+	stream |= hint.kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == wanted(rw))
 		return finish(request, 0);
 	return finish_short(request, fd, way);
@@ -431,19 +464,34 @@ static enum issue_result issue_inline(struct request *request)
 
 /* ---- on a worker ---- */
 
+/* Most streams have no positions, but a device may: then the offset counts. */
+static long transfer_stream(const struct request *request, unsigned more_flags)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	bool stream = request->file && !request->file->character;
+	int fd = request_fd(request);
+	long result = transfer(rw, fd, rw->vector, rw->count, stream, more_flags);
+
+	if (result == -ESPIPE && !stream)
+		result = transfer(rw, fd, rw->vector, rw->count, true, more_flags);
+	return result;
+}
+
 /* One attempt on a stream: never sleeps longer than it takes to find out. */
-static enum issue_result issue_stream(struct request *request)
+static enum issue_result issue_stream(struct request *request, const struct hint *hint)
 {
 	struct rw *rw = request_data(request, struct rw);
-	int fd = request_fd(request);
-	struct hint hint = file_hint(request);
-	bool nowait = rw->write ? hint.nowait_writes : hint.nowait_reads;
+	bool asked = rw->flags & RWF_NOWAIT;
+	bool nowait = asked || (rw->write ? hint->nowait_writes : hint->nowait_reads);
 	long result = -EOPNOTSUPP;
 
+	/* The submitter took it for a regular file: what that gave is final. */
+	if (rw->done)
+		return finish(request, 0);
 	if (nowait) {
-		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
-		if (refused(result)) {
-			asyncring__hint_no_nowait(fd, rw->write);
+		result = transfer_stream(request, RWF_NOWAIT);
+		if (!asked && refused(result)) {
+			remember_refusal(request);
 			nowait = false;
 		}
 	}
@@ -452,9 +500,9 @@ static enum issue_result issue_stream(struct request *request)
 		if (!(request->flags & REQ_READY))
 			return ISSUE_NEED_POLL;
 		request->flags &= ~REQ_READY;
-		result = transfer(rw, fd, rw->vector, rw->count, true, 0);
+		result = transfer_stream(request, 0);
 	}
-	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+	if (result == -EAGAIN && !asked)
 		return ISSUE_NEED_POLL;
 	if (result > 0)
 		rw->done = (uint64_t)result;
@@ -502,7 +550,7 @@ static int set_ioprio(unsigned ioprio)
 
 static enum issue_result issue_blocking(struct request *request, unsigned issue_flags)
 {
-	struct hint hint = file_hint(request);
+	struct hint hint = file_hint(request, true);
 	int error = check_polled(request, &hint);
 	enum issue_result result;
 
@@ -511,7 +559,7 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 		error = set_ioprio(request->ioprio);
 	if (error)
 		return finish(request, error);
-	result = hint.kind == FILE_POLLABLE ? issue_stream(request) : issue_file(request);
+	result = hint.kind == FILE_POLLABLE ? issue_stream(request, &hint) : issue_file(request);
 	if (request->ioprio && !(issue_flags & ISSUE_LOCKED))
 		set_ioprio(0);
 	return result;
@@ -521,6 +569,9 @@ enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
 	int error = check_fixed(request, flags);
 
+	/* That there is no such file comes before what is wrong with the buffer. */
+	if (error && sys_fcntl(request_fd(request), F_GETFD, 0) < 0)
+		error = -EBADF;
 	/* Provided buffers cannot be registered yet, so there is none to be had in any group. */
 	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
 		error = sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : -ENOBUFS;

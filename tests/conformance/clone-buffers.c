@@ -266,6 +266,61 @@ static void bad_sources(void **state)
 	assert_int_equal(io_uring_unregister_buffers(&target), -ENXIO);
 }
 
+/* Of two reasons to refuse, the first in this order is told. */
+static void order_of_refusals(void **state)
+{
+	const struct io_uring_clone_buffers busy_and[] = {
+		{.src_fd = UINT_MAX},
+		{.src_fd = (unsigned)source.ring_fd, .pad = {1}},
+		{.src_fd = (unsigned)source.ring_fd, .dst_off = 1},
+		{.src_fd = (unsigned)source.ring_fd, .nr = 1, .dst_off = MAX_BUFFERS},
+	};
+	struct io_uring_clone_buffers arg = {.src_fd = UINT_MAX, .flags = 4};
+
+	(void)state;
+	assert_int_equal(clone_into(&source, arg), -EINVAL);
+	for (unsigned i = 0; i < ARRAY_SIZE(busy_and); i++)
+		assert_int_equal(clone_into(&source, busy_and[i]), -EBUSY);
+	/* Padding, descriptor, count without which there is no offset, and only then the source. */
+	arg = (struct io_uring_clone_buffers){.src_fd = UINT_MAX, .dst_off = 1, .pad = {1}};
+	assert_int_equal(clone_into(&target, arg), -EINVAL);
+	arg.pad[0] = 0;
+	assert_int_equal(clone_into(&target, arg), -EBADF);
+	arg.src_fd = (unsigned)target.ring_fd;
+	assert_int_equal(clone_into(&target, arg), -EINVAL);
+	arg.nr = MAX_BUFFERS + 1;
+	assert_int_equal(clone_into(&target, arg), -ENXIO);
+}
+
+static int answer_elsewhere;
+
+static void *clone_elsewhere(void *argument)
+{
+	answer_elsewhere = clone_into(&target, *(struct io_uring_clone_buffers *)argument);
+	return NULL;
+}
+
+/* Where only one thread may register, only that thread may clone from. */
+static void source_of_another_thread(void **state)
+{
+	struct iovec buffer = {memory, PAGE};
+	struct io_uring_clone_buffers arg;
+	struct io_uring owned;
+	pthread_t thread;
+
+	(void)state;
+	harness_init(&owned, 4, IORING_SETUP_SINGLE_ISSUER);
+	assert_int_equal(io_uring_register_buffers(&owned, &buffer, 1), 0);
+	arg = (struct io_uring_clone_buffers){.src_fd = (unsigned)owned.ring_fd};
+	assert_int_equal(pthread_create(&thread, NULL, clone_elsewhere, &arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(answer_elsewhere, -EEXIST);
+	assert_int_equal(io_uring_unregister_buffers(&target), -ENXIO);
+	assert_int_equal(clone_into(&target, arg), 0);
+	assert_int_equal(page_of(&target, 0), 0);
+	io_uring_queue_exit(&owned);
+}
+
 static void arguments(void **state)
 {
 	struct io_uring_clone_buffers arg = {.src_fd = (unsigned)source.ring_fd};
@@ -317,7 +372,7 @@ static void any_descriptor_of_the_source(void **state)
 	(void)state;
 	assert_int_equal(clone_into(&target, arg), 0);
 	assert_int_equal(page_of(&target, 3), 3);
-	close((int)arg.src_fd);
+	harness_close_ring((int)arg.src_fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -337,6 +392,8 @@ int main(void)
 		TEST(replacing_gives_the_old_tag),
 		TEST(ranges),
 		TEST(bad_sources),
+		TEST(order_of_refusals),
+		TEST(source_of_another_thread),
 		TEST(arguments),
 		TEST(registered_source),
 		TEST(any_descriptor_of_the_source),

@@ -187,9 +187,10 @@ static void madvise_arguments_are_checked(void **state)
 		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(memory, MAP_FAILED);
-	munmap(memory + page, page);
+	/* Whatever the ring needs of memory for this it has by now, so that the hole stays one. */
 	assert_int_equal(ops_run(ring, madvise, memory, page, 9999), -EINVAL);
 	assert_int_equal(ops_run(ring, madvise, memory + 1, page, MADV_NORMAL), -EINVAL);
+	munmap(memory + page, page);
 	assert_int_equal(ops_run(ring, madvise, memory, 2 * page, MADV_NORMAL), -ENOMEM);
 	assert_int_equal(ops_run(ring, madvise, memory, 0, MADV_NORMAL), 0);
 	munmap(memory, page);

@@ -21,47 +21,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static bool is_worker(const char *thread)
-{
-	char path[64], name[16] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%.16s/comm", thread);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		name[0] = '\0';
-	fclose(file);
-	return strncmp(name, "iou-wrk-", 8) == 0;
-}
-
-/* A worker thread of this process, 0 if there is none. */
-static pid_t find_worker(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	pid_t worker = 0;
-
-	while (dir && !worker && (entry = readdir(dir)))
-		if (is_worker(entry->d_name))
-			worker = (pid_t)strtol(entry->d_name, NULL, 10);
-	if (dir)
-		closedir(dir);
-	return worker;
-}
-
-/* The thread needs a moment until it has its name. */
-static pid_t wait_for_worker(void)
-{
-	uint64_t end = harness_now_ns() + HARNESS_WAIT_MS * 1000000ull * harness_timeout_factor();
-	pid_t worker;
-
-	while (!(worker = find_worker()) && harness_now_ns() < end)
-		sched_yield();
-	return worker;
-}
-
 /*
  * A worker that starts after the call runs where it was told. This must be the first test: workers
  * that exist already may stay where they are.
@@ -84,7 +43,7 @@ static void new_worker_runs_there(void **state)
 	harness_pipe(output);
 	io_uring_prep_splice(harness_sqe(&ring), input[0], -1, output[1], -1, 8, 0);
 	harness_submit(&ring, 1);
-	worker = wait_for_worker();
+	worker = rsrc_wait_for_worker();
 	assert_int_not_equal(worker, 0);
 	assert_true(harness_wait_asleep(worker));
 	assert_int_equal(sched_getaffinity(worker, sizeof(got), &got), 0);
@@ -140,6 +99,29 @@ static void processors_that_do_not_exist(void **state)
 	assert_int_equal(io_uring_register_iowq_aff(&ring, sizeof(mask), &mask), 0);
 }
 
+/* What the calling thread is bound to does not bind the workers. */
+static void processors_of_others(void **state)
+{
+	cpu_set_t allowed, own, wanted;
+	int first = 0, last = CPU_SETSIZE - 1;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	while (!CPU_ISSET(first, &allowed))
+		first++;
+	while (!CPU_ISSET(last, &allowed))
+		last--;
+	if (first == last)
+		skip();
+	CPU_ZERO(&own);
+	CPU_SET(first, &own);
+	CPU_ZERO(&wanted);
+	CPU_SET(last, &wanted);
+	assert_int_equal(sched_setaffinity(0, sizeof(own), &own), 0);
+	assert_int_equal(io_uring_register_iowq_aff(&ring, sizeof(wanted), &wanted), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
+}
+
 static void arguments(void **state)
 {
 	unsigned fd = (unsigned)ring.ring_fd;
@@ -177,6 +159,7 @@ int main(void)
 		TEST(set_and_reset),
 		TEST(mask_sizes),
 		TEST(processors_that_do_not_exist),
+		TEST(processors_of_others),
 		TEST(arguments),
 		TEST(ring_with_an_sq_thread),
 	};

@@ -5,7 +5,10 @@
  */
 #include "rsrc_helpers.h"
 
+#include <grp.h>
+
 #define NOBODY 65534
+#define GUESTS 4321 /* a group that no user is in */
 
 static struct io_uring ring;
 static char directory[PATH_MAX];
@@ -150,6 +153,7 @@ static void saved_rights_survive_the_drop(void **state)
 	assert_int_equal(open(secret, O_RDONLY | O_CLOEXEC), -1);
 	assert_int_equal(errno, EACCES);
 	assert_int_equal(try_open(secret, 0, 0), -EACCES);
+	assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), -EACCES);
 	assert_int_equal(set_effective_user(0), 0);
 }
 
@@ -166,6 +170,7 @@ static void saved_rights_may_be_fewer(void **state)
 	assert_int_equal(try_open(secret, 1, IOSQE_ASYNC), -EACCES);
 	assert_int_equal(try_open("/dev/null", 1, 0), 0);
 	assert_int_equal(try_open(secret, 0, 0), 0);
+	assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), 0);
 }
 
 static int stat_owner(const char *path)
@@ -196,6 +201,95 @@ static void new_files_belong_to_the_personality(void **state)
 		assert_int_equal(stat_owner(path), personality ? NOBODY : 0);
 		assert_int_equal(rmdir(path), 0);
 	}
+}
+
+static int set_groups(unsigned count, const gid_t *groups)
+{
+	return setgroups(count, groups) ? -errno : 0;
+}
+
+/* The supplementary groups are saved, too. */
+static void groups_belong_to_the_personality(void **state)
+{
+	const gid_t guests[] = {GUESTS};
+	gid_t before[64];
+	int count;
+
+	(void)state;
+	skip_unless_root();
+	count = getgroups(ARRAY_SIZE(before), before);
+	assert_true(count >= 0);
+	assert_int_equal(chown(secret, 0, GUESTS), 0);
+	assert_int_equal(chmod(secret, 0640), 0);
+	assert_int_equal(set_groups(1, guests), 0);
+	assert_int_equal(set_effective_user(NOBODY), 0);
+	assert_int_equal(io_uring_register_personality(&ring), 1);
+	assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), 0);
+	assert_int_equal(set_effective_user(0), 0);
+	assert_int_equal(set_groups((unsigned)count, before), 0);
+	assert_int_equal(set_effective_user(NOBODY), 0);
+	assert_int_equal(io_uring_register_personality(&ring), 2);
+	/* Whoever is in the group may, in whatever order they come. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(try_open(secret, 1, 0), 0);
+		assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), -EACCES);
+		assert_int_equal(try_open(secret, 1, 0), 0);
+		assert_int_equal(try_open(secret, 2, 0), -EACCES);
+		assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), -EACCES);
+	}
+}
+
+/*
+ * The process changes its ids and groups while a request is under way with a personality: the
+ * thread that carries it out follows the process without harm, and does not bring old rights back.
+ */
+static void ids_change_under_way(void **state)
+{
+	const gid_t guests[] = {GUESTS}, several[] = {0, GUESTS};
+	char fifo[PATH_MAX + 16];
+	struct io_uring_sqe *sqe;
+	struct harness_cqe cqe;
+	gid_t before[64];
+	int count, writer;
+
+	(void)state;
+	skip_unless_root();
+	count = getgroups(ARRAY_SIZE(before), before);
+	assert_true(count >= 0);
+	assert_int_equal(chown(secret, 0, 0), 0);
+	assert_int_equal(chmod(secret, 0640), 0);
+	assert_int_equal(set_groups(1, guests), 0);
+	assert_int_equal(set_effective_user(NOBODY), 0);
+	assert_int_equal(io_uring_register_personality(&ring), 1);
+	assert_int_equal(set_effective_user(0), 0);
+	assert_int_equal(set_groups(2, several), 0);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(chown(fifo, NOBODY, 0), 0);
+	sqe = harness_sqe(&ring);
+	io_uring_prep_openat(sqe, AT_FDCWD, fifo, O_RDONLY | O_CLOEXEC, 0);
+	sqe->personality = 1;
+	sqe->flags |= IOSQE_ASYNC;
+	sqe->user_data = 1;
+	harness_submit(&ring, 1);
+	assert_true(harness_wait_asleep(rsrc_wait_for_worker()));
+	assert_int_equal(setegid(GUESTS), 0);
+	assert_int_equal(set_groups(1, guests), 0);
+	assert_int_equal(set_effective_user(NOBODY), 0);
+	writer = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(writer >= 0);
+	cqe = harness_next(&ring);
+	assert_int_equal(cqe.user_data, 1);
+	assert_true(cqe.res >= 0);
+	close(cqe.res);
+	close(writer);
+	/* Neither as root nor through root's group. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), -EACCES);
+	assert_int_equal(set_effective_user(0), 0);
+	assert_int_equal(setegid(0), 0);
+	assert_int_equal(set_groups((unsigned)count, before), 0);
+	assert_int_equal(try_open(secret, 0, IOSQE_ASYNC), 0);
 }
 
 /* Unregistering does not take the rights from a request that waits already. */
@@ -242,6 +336,8 @@ int main(void)
 		TEST(saved_rights_survive_the_drop),
 		TEST(saved_rights_may_be_fewer),
 		TEST(new_files_belong_to_the_personality),
+		TEST(groups_belong_to_the_personality),
+		TEST(ids_change_under_way),
 		TEST(pending_request_keeps_its_rights),
 	};
 

@@ -294,12 +294,14 @@ static void *register_from_outside(void *unused)
 	return unused;
 }
 
-static void other_threads_are_refused(void **state)
+static void refuses_other_threads(unsigned flags)
 {
 	pthread_t thread;
 
-	(void)state;
-	harness_init(&owned, 4, IORING_SETUP_SINGLE_ISSUER);
+	harness_init(&owned, 4, IORING_SETUP_SINGLE_ISSUER | flags);
+	/* The owner of a ring that starts disabled is who enables it. */
+	if (flags & IORING_SETUP_R_DISABLED)
+		assert_int_equal(io_uring_enable_rings(&owned), 0);
 	assert_int_equal(pthread_create(&thread, NULL, register_from_outside, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(answers[0], -EEXIST);
@@ -307,6 +309,15 @@ static void other_threads_are_refused(void **state)
 	assert_int_equal(answers[2], -EINVAL);
 	assert_int_equal(io_uring_register_personality(&owned), 1);
 	io_uring_queue_exit(&owned);
+}
+
+static void other_threads_are_refused(void **state)
+{
+	(void)state;
+	refuses_other_threads(0);
+	refuses_other_threads(IORING_SETUP_R_DISABLED);
+	refuses_other_threads(IORING_SETUP_SQPOLL);
+	refuses_other_threads(IORING_SETUP_SQPOLL | IORING_SETUP_R_DISABLED);
 }
 
 /* ---- after a restriction ---- */

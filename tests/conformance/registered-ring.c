@@ -195,6 +195,44 @@ static void slots_belong_to_the_task(void **state)
 	io_uring_queue_exit(&ring);
 }
 
+/* Nor are they inherited: a child's slots are empty, whatever it does with them. */
+static void slots_are_not_inherited(void **state)
+{
+	struct io_uring ring, other;
+	int status = 0, answer;
+	pid_t child;
+
+	(void)state;
+	harness_init(&ring, 4, 0);
+	assert_int_equal(register_slot(&ring, 3, ring.ring_fd), 1);
+	assert_int_equal(register_slot(&ring, 4, ring.ring_fd), 1);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		alarm(HARNESS_SECONDS * harness_timeout_factor()); /* not inherited */
+		answer = enter_slot(3);
+		if (answer != -EBADF && answer != -EINVAL)
+			_exit(1);
+		if (io_uring_queue_init(4, &other, 0))
+			_exit(2);
+		if (enter_slot(3) != -EBADF || unregister_slot(&other, 4) != 1)
+			_exit(3);
+		if (register_slot(&other, 3, other.ring_fd) != 1 || enter_slot(3))
+			_exit(4);
+		if (unregister_slot(&other, 3) != 1)
+			_exit(5);
+		io_uring_queue_exit(&other);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(enter_slot(3), 0);
+	assert_int_equal(unregister_slot(&ring, 3), 1);
+	assert_int_equal(unregister_slot(&ring, 4), 1);
+	io_uring_queue_exit(&ring);
+}
+
 static void register_calls_take_a_slot_too(void **state)
 {
 	struct io_uring ring;
@@ -302,6 +340,7 @@ int main(void)
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(a_bad_one_ends_a_list),
 		cmocka_unit_test(slots_belong_to_the_task),
+		cmocka_unit_test(slots_are_not_inherited),
 		cmocka_unit_test(register_calls_take_a_slot_too),
 		cmocka_unit_test(a_slot_keeps_the_ring),
 		cmocka_unit_test(a_ring_without_descriptor),

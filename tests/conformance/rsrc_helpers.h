@@ -147,4 +147,45 @@ static inline int rsrc_update_buffers2(struct io_uring *ring, struct io_uring_rs
 				 sizeof(update));
 }
 
+static inline bool rsrc_is_worker(const char *thread)
+{
+	char path[64], name[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.16s/comm", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strncmp(name, "iou-wrk-", 8) == 0;
+}
+
+/* A worker thread of this process, 0 if there is none. */
+static inline pid_t rsrc_find_worker(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	pid_t worker = 0;
+
+	while (dir && !worker && (entry = readdir(dir)))
+		if (rsrc_is_worker(entry->d_name))
+			worker = (pid_t)strtol(entry->d_name, NULL, 10);
+	if (dir)
+		closedir(dir);
+	return worker;
+}
+
+/* The thread needs a moment until it has its name. */
+static inline pid_t rsrc_wait_for_worker(void)
+{
+	uint64_t end = harness_now_ns() + HARNESS_WAIT_MS * 1000000ull * harness_timeout_factor();
+	pid_t worker;
+
+	while (!(worker = rsrc_find_worker()) && harness_now_ns() < end)
+		sched_yield();
+	return worker;
+}
+
 #endif /* CONFORMANCE_RSRC_HELPERS_H */

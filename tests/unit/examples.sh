@@ -98,8 +98,8 @@ make_tree() {
 	mkdir -p "$1/a/b/c" "$1/empty directory" "$1/closed"
 	: >"$1/empty"
 	echo small >"$1/a/small"
-	head -c 131072 /dev/urandom >"$1/a/one chunk"
-	head -c 131073 /dev/urandom >"$1/a/one chunk and a byte"
+	head -c 262144 /dev/urandom >"$1/a/one chunk"
+	head -c 262145 /dev/urandom >"$1/a/one chunk and a byte"
 	head -c 3000001 /dev/urandom >"$1/a/b/several chunks"
 	ln "$1/a/small" "$1/a/b/c/same as small"
 	ln "$1/a/small" "$1/another name of small"
@@ -300,6 +300,15 @@ for file in interrupted/*; do
 	cmp "$file" "many/${file#*/}" || fail "half a file"
 done
 [ "$(ls interrupted | wc -l)" -lt 400 ] || fail "not interrupted"
+
+test="arcp -v with nobody listening"
+start_stalled unheard
+exec 3<&-
+wait $stalled
+status=$?
+[ $status -eq 1 ] || fail "exit status $status"
+grep -q "write error" errors || fail "$(cat errors)"
+same_contents many unheard
 
 test="arcp without privileges"
 if $have_user; then

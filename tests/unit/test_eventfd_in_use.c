@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: a registered eventfd is unregistered while a worker is about to signal it: what the
+ * worker then writes goes to that eventfd, or nowhere, but never to a file that got its number.
+ */
+#include "support.h"
+
+#include <sys/eventfd.h>
+
+static struct asyncring ring;
+static struct support_gate gate;
+
+static bool at_the_gate(long number, const long arguments[6], long *result)
+{
+	(void)arguments;
+	(void)result;
+	support_gate_pass(&gate, number);
+	return false;
+}
+
+static void unregistered_before_the_signal(void **state)
+{
+	int event_fd = eventfd(0, EFD_CLOEXEC), file = support_file("/tmp", 0);
+	struct asyncring_sqe *sqe = support_sqe(&ring);
+	int copies[8];
+
+	(void)state;
+	assert_int_equal(asyncring_register_eventfd(&ring, event_fd), 0);
+	asyncring_prep_nop(sqe);
+	sqe->flags |= ASYNCRING_SQE_ASYNC;
+	/* The look at the eventfd that goes before the write. */
+	support_gate_close(&gate, SYS_ppoll);
+	assert_int_equal(asyncring_submit(&ring), 1);
+	assert_true(support_gate_held(&gate, 1));
+	assert_int_equal(asyncring_unregister_eventfd(&ring), 0);
+	close(event_fd);
+	/* Take whatever number of the library's may have become free. */
+	for (unsigned i = 0; i < 8; i++)
+		copies[i] = fcntl(file, F_DUPFD_CLOEXEC, i ? 512 : 3);
+	support_gate_open(&gate);
+	assert_int_equal(support_result(&ring, NULL), 0);
+	asyncring_queue_exit(&ring);
+	assert_int_equal(lseek(file, 0, SEEK_END), 0);
+	for (unsigned i = 0; i < 8; i++)
+		close(copies[i]);
+	close(file);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	support_bound(30);
+	support_gate_open(&gate);
+	asyncring__sys_hook = at_the_gate;
+	return asyncring_queue_init(4, &ring, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unregistered_before_the_signal),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: rule 10. A full completion queue grows a backlog: nothing is lost, order is kept,
+ * not even for want of memory.
+ */
+#include "support.h"
+
+enum { ENTRIES = 64, CQ_ENTRIES = 64, BACKLOG = 100000 };
+
+static struct asyncring ring;
+static _Atomic bool memory_is_out;
+
+static bool allow(size_t size)
+{
+	(void)size;
+	return !atomic_load(&memory_is_out);
+}
+
+static bool overflowed(void)
+{
+	return asyncring_cq_has_overflow(&ring);
+}
+
+/* Submit NOPs @from to @to; how many were taken. */
+static unsigned submit_nops(unsigned from, unsigned to, unsigned flags)
+{
+	unsigned submitted = 0;
+
+	while (from + submitted < to) {
+		unsigned batch = 0;
+		int result;
+
+		while (batch < ENTRIES && from + submitted + batch < to) {
+			struct asyncring_sqe *sqe = asyncring_get_sqe(&ring);
+
+			if (!sqe)
+				break;
+			asyncring_prep_nop(sqe);
+			sqe->flags |= (unsigned char)flags;
+			sqe->user_data = from + submitted + batch++;
+		}
+		result = asyncring_submit(&ring);
+		if (result < 0)
+			break;
+		submitted += (unsigned)result;
+		if ((unsigned)result < batch)
+			break;
+	}
+	return submitted;
+}
+
+static void rule_10_no_completion_is_lost_of_100000(void **state)
+{
+	(void)state;
+	assert_int_equal(submit_nops(0, BACKLOG, 0), BACKLOG);
+	assert_true(overflowed());
+	for (unsigned i = 0; i < BACKLOG; i++) {
+		uint64_t user_data;
+
+		assert_int_equal(support_result(&ring, &user_data), 0);
+		assert_int_equal(user_data, i);
+	}
+	assert_int_equal(asyncring_get_events(&ring), 0);
+	assert_false(overflowed());
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+}
+
+static void rule_10_no_completion_is_lost_from_workers(void **state)
+{
+	enum { MANY = 5000 };
+	static unsigned char seen[MANY];
+	unsigned async = MANY / support_slowness();
+
+	(void)state;
+	assert_int_equal(submit_nops(0, async, ASYNCRING_SQE_ASYNC), async);
+	for (unsigned i = 0; i < async; i++) {
+		uint64_t user_data;
+
+		assert_int_equal(support_result(&ring, &user_data), 0);
+		assert_true(user_data < async);
+		assert_int_equal(seen[user_data]++, 0);
+	}
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+}
+
+/* What was taken completes; what could not be taken stays in the submission queue. */
+static void rule_10_no_completion_is_lost_without_memory(void **state)
+{
+	unsigned submitted, rest;
+
+	(void)state;
+	submitted = submit_nops(0, 2 * CQ_ENTRIES, 0);
+	assert_int_equal(submitted, 2 * CQ_ENTRIES);
+	atomic_store(&memory_is_out, true);
+	submitted += submit_nops(submitted, submitted + BACKLOG / 10, 0);
+	rest = asyncring_sq_ready(&ring);
+	for (unsigned i = 0; i < submitted; i++) {
+		uint64_t user_data;
+
+		assert_int_equal(support_result(&ring, &user_data), 0);
+		assert_int_equal(user_data, i);
+	}
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+	atomic_store(&memory_is_out, false);
+	if (rest)
+		assert_int_equal(asyncring_submit(&ring), rest);
+	for (unsigned i = 0; i < rest; i++)
+		assert_int_equal(support_result(&ring, NULL), 0);
+}
+
+/* A message to a full ring needs memory: the sender is told, or it arrives. */
+static void rule_10_no_message_is_lost_without_memory(void **state)
+{
+	struct asyncring sender;
+	unsigned arrived = 0, sent = 0;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init(8, &sender, 0), 0);
+	asyncring_prep_nop(support_sqe(&sender));
+	assert_int_equal(support_run(&sender), 0);
+	for (unsigned i = 0; i < 4 * CQ_ENTRIES; i++) {
+		int result;
+
+		atomic_store(&memory_is_out, i % 3 == 1);
+		asyncring_prep_msg_ring(support_sqe(&sender), ring.ring_fd, (unsigned)i, i, 0);
+		result = support_run(&sender);
+		if (!result)
+			sent++;
+		else
+			assert_int_equal(result, -EOVERFLOW);
+	}
+	atomic_store(&memory_is_out, false);
+	assert_true(sent > 2 * CQ_ENTRIES);
+	while (arrived < sent) {
+		uint64_t user_data;
+		int result = support_result(&ring, &user_data);
+
+		assert_int_equal((uint64_t)result, user_data);
+		arrived++;
+	}
+	assert_int_equal(asyncring_get_events(&ring), 0);
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+	asyncring_queue_exit(&sender);
+}
+
+/* Registered at a time when memory was to be had, so the tag has to come. */
+static void rule_10_no_tag_is_lost_without_memory(void **state)
+{
+	const __u64 tags[2] = {111, 222};
+	int files[2] = {0, 0};
+	static char bytes[64];
+	struct iovec vector = {bytes, sizeof(bytes)};
+	uint64_t sum = 0;
+
+	(void)state;
+	assert_int_equal(asyncring_register_files_tags(&ring, files, tags, 1), 0);
+	assert_int_equal(asyncring_register_buffers_tags(&ring, &vector, tags + 1, 1), 0);
+	atomic_store(&memory_is_out, true);
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	assert_int_equal(asyncring_unregister_buffers(&ring), 0);
+	atomic_store(&memory_is_out, false);
+	for (int i = 0; i < 2; i++) {
+		uint64_t user_data;
+
+		assert_int_equal(asyncring_cq_ready(&ring), 2 - i);
+		assert_int_equal(support_result(&ring, &user_data), 0);
+		sum += user_data;
+	}
+	assert_int_equal(sum, 333);
+}
+
+static int setup(void **state)
+{
+	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES};
+
+	(void)state;
+	support_bound(60);
+	asyncring__alloc_hook = allow;
+	return asyncring_queue_init_params(ENTRIES, &ring, &params);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	asyncring_queue_exit(&ring);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_10_no_completion_is_lost_of_100000),
+		cmocka_unit_test(rule_10_no_completion_is_lost_from_workers),
+		cmocka_unit_test(rule_10_no_completion_is_lost_without_memory),
+		cmocka_unit_test(rule_10_no_message_is_lost_without_memory),
+		cmocka_unit_test(rule_10_no_tag_is_lost_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

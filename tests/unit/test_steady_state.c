@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: what the library does not do. In the steady state it allocates nothing per
+ * operation; a ring with cached I/O alone has no thread; idle threads go away, and all of them
+ * with the last ring; what cannot block makes no more calls than it must.
+ */
+#include "support.h"
+
+enum { ENTRIES = 32, SIZE = 16384, ROUNDS = 200 };
+
+static struct asyncring ring;
+static unsigned char buffer[SIZE];
+static int file;
+static _Atomic unsigned allocations, calls;
+
+static bool count_allocation(size_t size)
+{
+	(void)size;
+	atomic_fetch_add(&allocations, 1);
+	return true;
+}
+
+static bool count_call(long number, const long arguments[6], long *result)
+{
+	(void)number;
+	(void)arguments;
+	(void)result;
+	if (support_thread_id() == getpid())
+		atomic_fetch_add(&calls, 1);
+	return false;
+}
+
+static void transfer(unsigned flags)
+{
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		struct asyncring_sqe *sqe = support_sqe(&ring);
+
+		if (i % 4 == 3)
+			asyncring_prep_nop(sqe);
+		else
+			asyncring_prep_read(sqe, file, buffer, SIZE / ENTRIES,
+					    (uint64_t)i * SIZE / ENTRIES);
+		sqe->flags |= (unsigned char)flags;
+	}
+	assert_int_equal(asyncring_submit_and_wait(&ring, ENTRIES), ENTRIES);
+	for (unsigned i = 0; i < ENTRIES; i++)
+		assert_true(support_result(&ring, NULL) >= 0);
+}
+
+static void steady_state_of_cached_reads_allocates_nothing(void **state)
+{
+	(void)state;
+	transfer(0);
+	atomic_store(&allocations, 0);
+	for (int i = 0; i < ROUNDS; i++)
+		transfer(0);
+	assert_int_equal(atomic_load(&allocations), 0);
+	assert_int_equal(support_threads(), 1);
+}
+
+static void steady_state_of_fixed_reads_allocates_nothing(void **state)
+{
+	struct iovec vector = {buffer, SIZE};
+
+	(void)state;
+	assert_int_equal(asyncring_register_files(&ring, &file, 1), 0);
+	assert_int_equal(asyncring_register_buffers(&ring, &vector, 1), 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		if (round == 1)
+			atomic_store(&allocations, 0);
+		for (int i = 0; i < ENTRIES; i++) {
+			struct asyncring_sqe *sqe = support_sqe(&ring);
+
+			asyncring_prep_read_fixed(sqe, 0, buffer, 100, 0, 0);
+			sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
+		}
+		assert_int_equal(asyncring_submit(&ring), ENTRIES);
+		for (int i = 0; i < ENTRIES; i++)
+			assert_int_equal(support_result(&ring, NULL), 100);
+	}
+	assert_int_equal(atomic_load(&allocations), 0);
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	assert_int_equal(asyncring_unregister_buffers(&ring), 0);
+	assert_int_equal(support_threads(), 1);
+}
+
+static void steady_state_of_overflow_allocates_nothing(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		if (round == 1)
+			atomic_store(&allocations, 0);
+		for (int i = 0; i < 4 * ENTRIES; i++) {
+			asyncring_prep_nop(support_sqe(&ring));
+			if (i % ENTRIES == ENTRIES - 1)
+				assert_int_equal(asyncring_submit(&ring), ENTRIES);
+		}
+		for (int i = 0; i < 4 * ENTRIES; i++)
+			assert_int_equal(support_result(&ring, NULL), 0);
+	}
+	assert_int_equal(atomic_load(&allocations), 0);
+}
+
+/* A pin for each submission and file, and threads as they come; nothing for each request. */
+static void steady_state_of_workers_allocates_one_pin(void **state)
+{
+	unsigned limits[2] = {2, 0}, old[2];
+
+	(void)state;
+	assert_int_equal(asyncring_register_iowq_max_workers(&ring, limits), 0);
+	memcpy(old, limits, sizeof(old));
+	for (int i = 0; i < 20; i++)
+		transfer(ASYNCRING_SQE_ASYNC);
+	atomic_store(&allocations, 0);
+	for (int i = 0; i < ROUNDS; i++)
+		transfer(ASYNCRING_SQE_ASYNC);
+	assert_in_range(atomic_load(&allocations), ROUNDS, ROUNDS + 2);
+	assert_int_equal(asyncring_register_iowq_max_workers(&ring, old), 0);
+}
+
+static bool alone(void *argument)
+{
+	(void)argument;
+	return support_threads() == 1;
+}
+
+static void idle_threads_go_away(void **state)
+{
+	(void)state;
+	transfer(ASYNCRING_SQE_ASYNC);
+	assert_true(support_threads() > 1);
+	/* The ring stays open. */
+	assert_true(support_eventually(alone, NULL));
+	transfer(ASYNCRING_SQE_ASYNC);
+	assert_true(support_threads() > 1);
+}
+
+static void threads_go_with_the_last_ring(void **state)
+{
+	uint64_t start;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		transfer(ASYNCRING_SQE_ASYNC);
+		start = support_now_ns();
+		asyncring_queue_exit(&ring);
+		assert_true(support_eventually(alone, NULL));
+		/* Not by becoming idle, which takes longer. */
+		assert_true(support_now_ns() - start < 1500000000ull * support_slowness());
+		assert_int_equal(asyncring_queue_init(ENTRIES, &ring, 0), 0);
+	}
+}
+
+static void a_lone_ring_has_no_thread(void **state)
+{
+	static const unsigned flags[] = {0, ASYNCRING_SETUP_SINGLE_ISSUER,
+					 ASYNCRING_SETUP_SINGLE_ISSUER |
+						 ASYNCRING_SETUP_DEFER_TASKRUN,
+					 ASYNCRING_SETUP_COOP_TASKRUN};
+	struct asyncring other;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		assert_int_equal(asyncring_queue_init(4, &other, flags[i]), 0);
+		assert_int_equal(support_threads(), 1);
+		asyncring_queue_exit(&other);
+	}
+}
+
+static void looking_at_completions_makes_no_call(void **state)
+{
+	struct asyncring_cqe *cqe;
+	unsigned head, seen = 0;
+
+	(void)state;
+	/* Once, to find the queue empty and make the descriptor unreadable again. */
+	assert_int_equal(asyncring_peek_cqe(&ring, &cqe), -EAGAIN);
+	atomic_store(&calls, 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(asyncring_peek_cqe(&ring, &cqe), -EAGAIN);
+	assert_int_equal(atomic_load(&calls), 0);
+	for (int i = 0; i < ENTRIES; i++)
+		asyncring_prep_nop(support_sqe(&ring));
+	assert_int_equal(asyncring_submit(&ring), ENTRIES);
+	/* The ring's descriptor becomes readable. */
+	assert_int_equal(atomic_load(&calls), 1);
+	assert_int_equal(asyncring_wait_cqe_nr(&ring, &cqe, ENTRIES), 0);
+	asyncring_for_each_cqe(&ring, head, cqe) {
+		seen++;
+	}
+	assert_int_equal(seen, ENTRIES);
+	asyncring_cq_advance(&ring, seen);
+	for (int i = 0; i < ENTRIES; i++)
+		asyncring_prep_nop(support_sqe(&ring));
+	assert_int_equal(asyncring_submit_and_wait(&ring, ENTRIES), ENTRIES);
+	asyncring_cq_advance(&ring, ENTRIES);
+	assert_int_equal(atomic_load(&calls), 1);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	support_bound(120);
+	asyncring__alloc_hook = count_allocation;
+	asyncring__sys_hook = count_call;
+	file = support_file("/tmp", SIZE);
+	return asyncring_queue_init(ENTRIES, &ring, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	asyncring_queue_exit(&ring);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steady_state_of_cached_reads_allocates_nothing),
+		cmocka_unit_test(steady_state_of_fixed_reads_allocates_nothing),
+		cmocka_unit_test(steady_state_of_overflow_allocates_nothing),
+		cmocka_unit_test(a_lone_ring_has_no_thread),
+		cmocka_unit_test(looking_at_completions_makes_no_call),
+		cmocka_unit_test(steady_state_of_workers_allocates_one_pin),
+		cmocka_unit_test(idle_threads_go_away),
+		cmocka_unit_test(threads_go_with_the_last_ring),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
