@@ -25,7 +25,8 @@ struct file {
 	int fd;
 	struct hint hint; /* what the descriptor was found to be when it was duplicated */
 	bool regular;
-	bool character; /* a character device: it may have positions, though it is no regular file */
+	bool character; /* a character device: it may have positions, though it is no regular file
+			 */
 	int open_flags;
 	dev_t device;
 	ino_t inode;

@@ -426,6 +426,9 @@ void asyncring__rings_after_fork_child(void)
 
 	list_for_each (node, &table.live)
 		container_of(node, struct ring, free_node)->inherited = true;
+	/* A thread with a stale pointer (complete.c) may have held one: it is not in the child. */
+	list_for_each (node, &table.unused)
+		pthread_mutex_init(&container_of(node, struct ring, free_node)->submit_lock, NULL);
 	table.live_count = 0;
 	list_init(&table.live);
 	pthread_mutex_unlock(&table.lock);

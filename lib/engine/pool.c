@@ -316,7 +316,7 @@ static int create_thread(struct worker *worker)
 {
 	sigset_t blocked, saved;
 	pthread_attr_t attributes;
-	int error;
+	int error, saved_errno = errno;
 
 	asyncring__interrupt_mask(&blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
@@ -328,6 +328,8 @@ static int create_thread(struct worker *worker)
 		error = pthread_create(&worker->thread, NULL, worker_main, worker);
 	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	/* What pthread_create tries may leave its mark there. */
+	errno = saved_errno;
 	return error;
 }
 
@@ -370,9 +372,10 @@ static struct worker *rouse(enum pool_kind kind)
 }
 
 /*
- * Get one more thread to work if more than the awake ones can do is queued; the futex to wake
- * without the lock, or NULL. A roused worker cannot be freed before it has pool.lock and has then
- * found work or gone idle for IDLE_SECONDS, so its word stays valid for the wake-up.
+ * Get one more thread to work if anything is queued; the futex to wake without the lock, or NULL.
+ * A roused worker may have found the queue empty and be gone, its memory freed, before that wake-up
+ * is made: nothing is read there, and a futex that has come to lie there wakes for nothing, which
+ * every sleep in this library (and elsewhere) has to allow for.
  */
 static _Atomic uint32_t *call_in_one(enum pool_kind kind)
 {

@@ -36,11 +36,13 @@ struct sq_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t released; /* `current` has been let go; lock */
 	pthread_t thread;	 /* constant */
-	struct list rings;	 /* ring.sq_node; lock */
-	unsigned ring_count;	 /* lock */
-	struct ring *current;	 /* being served, without the lock; lock */
-	uint64_t idle_ns;	 /* the longest of its rings'; lock */
-	bool stopping;		 /* lock */
+	cpu_set_t cpus;		 /* constant: where it runs, if it is `bound` */
+	bool bound;
+	struct list rings;    /* ring.sq_node; lock */
+	unsigned ring_count;  /* lock */
+	struct ring *current; /* being served, without the lock; lock */
+	uint64_t idle_ns;     /* the longest of its rings'; lock */
+	bool stopping;	      /* lock */
 	/* Futex: incremented to wake the thread. */
 	_Atomic uint32_t wake_sequence;
 	/* Futex: incremented when entries were taken, if somebody waits for that. */
@@ -81,8 +83,8 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
 	/*
-	 * A read-modify-write, not a load: it and the increment in wait_for_space come one after the
-	 * other, so that either the waiter sees the new head or this sees the waiter.
+	 * A read-modify-write, not a load: it and the increment in wait_for_space come one after
+	 * the other, so that either the waiter sees the new head or this sees the waiter.
 	 */
 	if (taken && atomic_fetch_add_explicit(&sq->space_waiters, 0, memory_order_seq_cst)) {
 		atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
@@ -165,6 +167,8 @@ static void *sq_thread_main(void *argument)
 
 	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
 	sys(SYS_prctl, PR_SET_NAME, name);
+	if (sq->bound)
+		sys(SYS_sched_setaffinity, 0, sizeof(sq->cpus), &sq->cpus);
 	pthread_mutex_lock(&sq->lock);
 	while (!sq->stopping) {
 		if (serve_all(sq)) {
@@ -247,21 +251,17 @@ static int check_cpu(const struct asyncring_params *params, cpu_set_t *mask)
 static int create_thread(struct sq_thread *sq, const cpu_set_t *mask)
 {
 	sigset_t blocked, saved;
-	cpu_set_t before;
-	int error;
+	int error, saved_errno = errno;
 
+	sq->bound = mask;
+	if (mask)
+		sq->cpus = *mask;
 	asyncring__interrupt_mask(&blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
-	/* A thread starts on the CPUs of its creator: musl has no attribute for them. */
-	if (mask) {
-		CPU_ZERO(&before);
-		sys(SYS_sched_getaffinity, 0, sizeof(before), &before);
-		sys(SYS_sched_setaffinity, 0, sizeof(*mask), mask);
-	}
 	error = -pthread_create(&sq->thread, NULL, sq_thread_main, sq);
-	if (mask)
-		sys(SYS_sched_setaffinity, 0, sizeof(before), &before);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	/* What pthread_create tries may leave its mark there. */
+	errno = saved_errno;
 	return error;
 }
 

@@ -43,6 +43,7 @@ enum issue_result asyncring__close_issue(struct request *request, unsigned flags
 		/* What comes after it in the submission must not find the file behind the number. */
 		if (flags & ISSUE_LOCKED)
 			asyncring__batch_forget_pin(request->ring, request->fd);
+		asyncring__hint_forget(request->fd);
 		result = sys_close(request->fd);
 	}
 	request_set_result(request, result);

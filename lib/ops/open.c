@@ -291,6 +291,8 @@ enum issue_result asyncring__open_issue(struct request *request, unsigned flags)
 	}
 	if (result >= 0 && open->file_index)
 		result = install(request, open, result, flags);
+	else if (result >= 0)
+		asyncring__hint_forget(result);
 	request_set_result(request, result);
 	return ISSUE_DONE;
 }

@@ -383,8 +383,8 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 /*
  * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
  * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
- * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking ones,
- * which are made in the way the hint says) it is renewed.
+ * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
+ * ones, which are made in the way the hint says) it is renewed.
  */
 static struct hint file_hint(const struct request *request, bool blocking)
 {

@@ -101,7 +101,7 @@ static void strings_are_copied(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(munmap(end, PAGE), 0);
+	assert_int_equal(mprotect(end, PAGE, PROT_NONE), 0);
 	memcpy(end - sizeof(path), path, sizeof(path));
 	fd = open_path(end - sizeof(path));
 	assert_true(fd >= 0);
@@ -116,7 +116,7 @@ static void strings_are_copied(void **state)
 	memset(memory, '/', 2 * PAGE);
 	assert_int_equal(open_path(end - 100), -EFAULT);
 	assert_int_equal(open_path(bad), -EFAULT);
-	munmap(memory, 2 * PAGE);
+	munmap(memory, 3 * PAGE);
 }
 
 static int setup(void **state)

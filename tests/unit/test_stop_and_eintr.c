@@ -74,7 +74,7 @@ static void a_storm_of_signals_loses_nothing(void **state)
 
 static void a_wait_ends_with_eintr(void **state)
 {
-	struct sigaction action = {.sa_handler = count_storm};
+	struct sigaction action = {.sa_handler = count_storm, .sa_flags = SA_RESTART};
 	struct asyncring_cqe *cqe;
 
 	(void)state;
