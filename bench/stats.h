@@ -10,10 +10,9 @@
 #define ROUNDS_MAX 99
 
 enum figure {
-	FIGURE_TIME, /* nanoseconds per operation */
-	FIGURE_CPU,  /* nanoseconds of CPU per operation */
-	FIGURE_ALLOCATIONS,
-	FIGURE_COUNT,
+	FIGURE_TIME,	    /* nanoseconds per operation */
+	FIGURE_CPU,	    /* nanoseconds of CPU per operation */
+	FIGURE_ALLOCATIONS, /* per operation */
 };
 
 /* The results of one engine on one workload. */

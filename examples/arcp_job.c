@@ -6,8 +6,8 @@
  *	regular file   open source -> (arcp_target.c) -> (arcp_data.c) -> close both
  *	anything else  examine source -> (arcp_target.c)
  *
- * What changes neither data nor names (fstat, chown, chmod, utimens) is a plain system call: there
- *is nothing in it to wait for.
+ * What changes neither data nor names (fstat, chown, chmod, utimens) is a plain system call, since
+ * there is nothing in it to wait for.
  */
 #include "arcp.h"
 

@@ -30,7 +30,6 @@ bool asyncring__drain_hold(struct request *head)
 	/* Relaxed: only written under submit_lock, which is held. */
 	if (!atomic_load_explicit(&ring->drain_active, memory_order_relaxed))
 		return false;
-	head->flags |= REQ_DRAINED;
 	asyncring__activate_chain(head);
 	list_append(&ring->drained, &head->node);
 	ring->drained_count += chain_length(head);

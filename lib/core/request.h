@@ -42,32 +42,28 @@ struct completion {
 
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
 enum request_flags {
-	REQ_SKIP_CQE = 1 << 8,	      /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
-	REQ_FAILED = 1 << 9,	      /* breaks a soft link: a failure or a short transfer */
-	REQ_PREP_FAILED = 1 << 10,    /* refused by preparation: never issued, result is set */
-	REQ_ARGS_COPIED = 1 << 11,    /* nothing but data buffers is read from the application */
-	REQ_NOWAIT = 1 << 12,	      /* the application asked for -EAGAIN rather than waiting */
-	REQ_POSITION = 1 << 13,	      /* offset -1: the file's own position */
-	REQ_READY = 1 << 14,	      /* the descriptor was reported ready: try without NOWAIT */
-	REQ_FILE_PLAIN = 1 << 15,     /* not pinned for want of descriptors: uses `fd` as it is */
-	REQ_HARDLINK_CHAIN = 1 << 16, /* of a chain head: some member is hard-linked */
-	REQ_EXTENDED_CQE = 1 << 17,   /* asks for a 32-byte CQE in a CQE_MIXED ring */
-	REQ_SERIAL = 1 << 18,	      /* holds, or waits in, the lane of its inode */
-	REQ_UNBOUNDED = 1 << 19,      /* may block for ever: counted with the unbounded workers */
-	REQ_ACTIVE = 1 << 20,	      /* counted in ring->active */
-	REQ_DRAINED = 1 << 21,	      /* sits in, or came through, ring->drained */
-	REQ_WAIT_FIRST = 1 << 22,     /* a worker begins with waiting for readiness */
+	REQ_SKIP_CQE = 1 << 8,	   /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
+	REQ_FAILED = 1 << 9,	   /* breaks a soft link: a failure or a short transfer */
+	REQ_PREP_FAILED = 1 << 10, /* refused by preparation: never issued, result is set */
+	REQ_ARGS_COPIED = 1 << 11, /* nothing but data buffers is read from the application */
+	REQ_NOWAIT = 1 << 12,	   /* the application asked for -EAGAIN rather than waiting */
+	REQ_POSITION = 1 << 13,	   /* offset -1: the file's own position */
+	REQ_READY = 1 << 14,	   /* the descriptor was reported ready: try without NOWAIT */
+	REQ_FILE_PLAIN = 1 << 15,  /* not pinned for want of descriptors: uses `fd` as it is */
+	REQ_SERIAL = 1 << 18,	   /* holds, or waits in, the lane of its inode */
+	REQ_UNBOUNDED = 1 << 19,   /* may block for ever: counted with the unbounded workers */
+	REQ_ACTIVE = 1 << 20,	   /* counted in ring->active */
+	REQ_WAIT_FIRST = 1 << 22,  /* a worker begins with waiting for readiness */
 	REQ_SKIP_LINKS =
 		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
-	REQ_WAS_CANCELED = 1 << 24,  /* taken back before it ran, or by interruption */
 	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
 	REQ_DEFERRED = 1 << 26,	     /* completes as if it had been asynchronous */
 	REQ_CLEANUP = 1 << 27,	     /* the operation's cleanup() has something to let go of */
 };
 
 /*
- * Who owns a request that was handed to the worker pool. Changed only with pool.lock held, except
- * RUNNING <-> WAITING, which the worker's own lock guards (pool.c has the diagram).
+ * Who owns a request that was handed to the worker pool. Into and out of QUEUED it is changed with
+ * pool.lock held, while a worker carries it out with that worker's lock (pool.c has the diagram).
  */
 enum request_state {
 	STATE_SUBMITTER, /* not handed over; or linked behind another; or drained */

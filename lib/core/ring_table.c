@@ -221,25 +221,24 @@ static struct ring *ring_with_cookie(uint64_t cookie)
 static bool adopt_duplicate(unsigned fd)
 {
 	_Atomic(struct ring *) *slot;
-	struct ring *ring = NULL;
-	bool adopted = false;
+	struct ring *ring, *known;
 	uint64_t cookie;
 
 	pthread_mutex_lock(&table.lock);
 	slot = slot_of(fd);
-	/* Another thread may have been faster: one number is one name. */
-	if (slot && atomic_load_explicit(slot, memory_order_relaxed)) {
-		adopted = true;
-	} else {
-		cookie = cookie_of(fd);
-		ring = cookie ? ring_with_cookie(cookie) : NULL;
-	}
-	if (ring && ring->names && !set_slot(fd, ring)) {
+	known = slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
+	cookie = cookie_of(fd);
+	ring = cookie ? ring_with_cookie(cookie) : NULL;
+	/*
+	 * Another thread may have been faster: one number is one name. But what is known may also
+	 * be a ring whose duplicate was closed without the library being told.
+	 */
+	if (ring && ring != known && ring->names && !set_slot(fd, ring)) {
 		ring->names++;
-		adopted = true;
+		known = ring;
 	}
 	pthread_mutex_unlock(&table.lock);
-	return adopted;
+	return known;
 }
 
 /* Is the ring's epoll set still open somewhere, although @ring->fd is closed? */

@@ -72,9 +72,8 @@ static struct {
 	struct list pending[2]; /* ring_queue.node */
 	struct list idle[2];	/* worker.idle_node, the last to sleep first */
 	struct list workers;
-	struct list left;  /* threads that have left and are not yet joined */
-	unsigned count[2]; /* threads, also those being started */
-	unsigned idle_count[2];
+	struct list left;     /* threads that have left and are not yet joined */
+	unsigned count[2];    /* threads, also those being started */
 	unsigned queued[2];   /* requests in the queues */
 	unsigned reserved[2]; /* requests on their way to them */
 	unsigned limit[2];    /* 0: not yet determined */
@@ -286,7 +285,6 @@ static bool sleep_until_signalled(struct worker *worker)
 	if (pool.retiring && may_leave(worker->kind))
 		return false;
 	list_append(&pool.idle[worker->kind], &worker->idle_node);
-	pool.idle_count[worker->kind]++;
 	pthread_mutex_unlock(&pool.lock);
 	while (!atomic_load_explicit(&worker->signalled, memory_order_acquire) &&
 	       error != -ETIMEDOUT)
@@ -295,7 +293,6 @@ static bool sleep_until_signalled(struct worker *worker)
 	if (!atomic_exchange_explicit(&worker->signalled, 0, memory_order_acquire)) {
 		/* Nobody took it off the list: it was idle all the time. */
 		list_remove(&worker->idle_node);
-		pool.idle_count[worker->kind]--;
 		return !may_leave(worker->kind);
 	}
 	return true;
@@ -364,7 +361,6 @@ static struct worker *rouse(enum pool_kind kind)
 	if (node == &pool.idle[kind])
 		return NULL;
 	list_remove(node);
-	pool.idle_count[kind]--;
 	worker = container_of(node, struct worker, idle_node);
 	/* Release, pairs with the acquire in sleep_until_signalled. */
 	atomic_store_explicit(&worker->signalled, 1, memory_order_release);
@@ -765,7 +761,7 @@ void asyncring__pool_after_fork_child(void)
 	for (int kind = 0; kind < 2; kind++) {
 		list_init(&pool.pending[kind]);
 		list_init(&pool.idle[kind]);
-		pool.count[kind] = pool.idle_count[kind] = 0;
+		pool.count[kind] = 0;
 		pool.queued[kind] = pool.reserved[kind] = 0;
 	}
 	for (int i = 0; i < LANES; i++) {

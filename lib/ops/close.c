@@ -40,7 +40,8 @@ enum issue_result asyncring__close_issue(struct request *request, unsigned flags
 	} else if (asyncring__ring_is_ring(request->fd)) {
 		result = -EBADF;
 	} else {
-		/* What comes after it in the submission must not find the file behind the number. */
+		/* What comes after it in the submission must not find the file behind the number.
+		 */
 		if (flags & ISSUE_LOCKED)
 			asyncring__batch_forget_pin(request->ring, request->fd);
 		asyncring__hint_forget(request->fd);

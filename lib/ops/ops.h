@@ -14,7 +14,7 @@
 enum issue_result {
 	ISSUE_DONE,	   /* finished: the result is set */
 	ISSUE_NEED_WORKER, /* would block, and no readiness to wait for: run it blocking */
-	ISSUE_NEED_POLL,   /* would block until request_poll_events() of its file are ready */
+	ISSUE_NEED_POLL,   /* would block until its file is ready as OP_POLL_IN, _OUT say */
 };
 
 /* How issue() is called. */

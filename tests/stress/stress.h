@@ -33,7 +33,7 @@
 #include <cmocka.h>
 
 enum {
-	STRESS_SECONDS = 2,	  /* no new round of a test after that */
+	STRESS_SECONDS = 2,	   /* no new round of a test after that */
 	STRESS_LIMIT_SECONDS = 50, /* the whole program, stretched under sanitizers */
 };
 
@@ -109,8 +109,8 @@ struct random {
 /* The @stream-th of the independent sequences that the seed stands for. */
 static inline struct random random_stream(uint64_t stream)
 {
-	return (struct random){stress_seed * 0x9e3779b97f4a7c15ull + stream * 0xd1342543de82ef95ull +
-			       1};
+	return (struct random){stress_seed * 0x9e3779b97f4a7c15ull +
+			       stream * 0xd1342543de82ef95ull + 1};
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014). */

@@ -15,9 +15,9 @@ enum { SLOTS = 4, THINGS = 6, SIZE = 4096, UPDATES = 6000, DEPTH = 8 };
 /* A table under change: the ring, what goes into the table, and the tags that were given out. */
 struct table {
 	struct asyncring ring;
-	int files[THINGS];		     /* each full of one letter */
+	int files[THINGS];		    /* each full of one letter */
 	unsigned char memory[THINGS][SIZE]; /* each full of one letter */
-	int sink;			     /* where buffers are written to */
+	int sink;			    /* where buffers are written to */
 	_Atomic unsigned tags_given;
 	_Atomic bool updates_done;
 	unsigned tags_seen;
@@ -60,11 +60,13 @@ static void *file_updater(void *argument)
 
 	(void)argument;
 	for (unsigned i = 0; i < UPDATES && stress_time_left(start); i++) {
-		unsigned slot = random_below(&random, SLOTS), which = random_below(&random, THINGS + 1);
+		unsigned slot = random_below(&random, SLOTS),
+			 which = random_below(&random, THINGS + 1);
 		int fd = which < THINGS ? table.files[which] : -1;
 		__u64 tag = fd >= 0 ? new_tag(&random) : 0;
 
-		check_equal(asyncring_register_files_update_tag(&table.ring, slot, &fd, &tag, 1), 1);
+		check_equal(asyncring_register_files_update_tag(&table.ring, slot, &fd, &tag, 1),
+			    1);
 	}
 	atomic_store(&table.updates_done, true);
 	return NULL;
@@ -77,7 +79,8 @@ static void *buffer_updater(void *argument)
 
 	(void)argument;
 	for (unsigned i = 0; i < UPDATES && stress_time_left(start); i++) {
-		unsigned slot = random_below(&random, SLOTS), which = random_below(&random, THINGS + 1);
+		unsigned slot = random_below(&random, SLOTS),
+			 which = random_below(&random, THINGS + 1);
 		struct iovec buffer = {NULL, 0};
 		__u64 tag = 0;
 
@@ -85,8 +88,9 @@ static void *buffer_updater(void *argument)
 			buffer = (struct iovec){table.memory[which], SIZE};
 			tag = new_tag(&random);
 		}
-		check_equal(asyncring_register_buffers_update_tag(&table.ring, slot, &buffer, &tag, 1),
-			    1);
+		check_equal(
+			asyncring_register_buffers_update_tag(&table.ring, slot, &buffer, &tag, 1),
+			1);
 	}
 	atomic_store(&table.updates_done, true);
 	return NULL;
@@ -185,7 +189,8 @@ static void write_from_slots(struct random *random)
 		unsigned place = (first + i) % 64, thing = random_below(random, THINGS);
 
 		asyncring_prep_write_fixed(sqe, table.sink, table.memory[thing], SIZE,
-					   (uint64_t)place * SIZE, (int)random_below(random, SLOTS));
+					   (uint64_t)place * SIZE,
+					   (int)random_below(random, SLOTS));
 		stress_name(sqe, place * THINGS + thing,
 			    random_chance(random, 50) ? ASYNCRING_SQE_ASYNC : 0);
 	}

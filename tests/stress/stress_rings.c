@@ -88,7 +88,8 @@ static void *member_thread(void *argument)
 		atomic_fetch_add(&member->members[to].announced, member->sent[to]);
 		atomic_fetch_add(&member->members[to].senders_done, 1);
 	}
-	/* The others may still be sending, so there is always something to wait for until the end. */
+	/* The others may still be sending, so there is always something to wait for until the end.
+	 */
 	while (atomic_load(&member->senders_done) < THREADS ||
 	       sum(member->received) < atomic_load(&member->announced) ||
 	       member->confirmed < MESSAGES) {

@@ -16,11 +16,6 @@ unsigned support_slowness(void)
 	return factor >= 1 && factor <= 1000 ? (unsigned)factor : 1;
 }
 
-void support_bound(unsigned seconds)
-{
-	alarm(seconds * support_slowness());
-}
-
 uint64_t support_now_ns(void)
 {
 	struct timespec now;
@@ -62,9 +57,35 @@ static unsigned entries_of(const char *path)
 	return count;
 }
 
+/* Threads of the sanitizer's, which are there from the first pthread_create() on. */
+static unsigned helpers;
+
 unsigned support_threads(void)
 {
-	return entries_of("/proc/self/task");
+	return entries_of("/proc/self/task") - helpers;
+}
+
+static void *do_nothing(void *argument)
+{
+	return argument;
+}
+
+static bool helper_is_alone(void *argument)
+{
+	(void)argument;
+	return entries_of("/proc/self/task") <= 2;
+}
+
+void support_bound(unsigned seconds)
+{
+	pthread_t thread;
+
+	alarm(seconds * support_slowness());
+	if (!THREAD_SANITIZER || pthread_create(&thread, NULL, do_nothing, NULL))
+		return;
+	pthread_join(thread, NULL);
+	support_eventually(helper_is_alone, NULL);
+	helpers = entries_of("/proc/self/task") - 1;
 }
 
 unsigned support_descriptors(void)
@@ -83,8 +104,7 @@ static bool restored(void *argument)
 	const struct support_census *census = argument;
 
 	/* Fewer threads are not our doing: a joined thread may still be leaving when counted. */
-	return support_threads() <= census->threads &&
-	       support_descriptors() == census->descriptors;
+	return support_threads() <= census->threads && support_descriptors() == census->descriptors;
 }
 
 bool support_census_restored(const struct support_census *census)

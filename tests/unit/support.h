@@ -34,15 +34,18 @@
 
 #include "sys.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER 1
+#ifndef __has_feature
+#define __has_feature(feature) 0
 #endif
-#endif
-#ifndef THREAD_SANITIZER
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#else
 #define THREAD_SANITIZER 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#else
+#define ADDRESS_SANITIZER 0
 #endif
 
 /* Returns false to make an allocation of the library's fail (core/memory.c). */
@@ -51,7 +54,7 @@ extern bool (*asyncring__alloc_hook)(size_t size);
 /* How many times longer everything takes than usual (under a sanitizer), at least 1. */
 unsigned support_slowness(void);
 
-/* End the process if it still runs after @seconds (times slowness). */
+/* Begin: end the process if it still runs after @seconds (times slowness). */
 void support_bound(unsigned seconds);
 
 /* Ask until it is true; false if it has not become so after a long while. */

@@ -206,7 +206,8 @@ static void register_resources(void)
 
 static void run_scenario(void)
 {
-	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES};
+	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE,
+					  .cq_entries = CQ_ENTRIES};
 	int ends[2];
 
 	memset(&now, 0, sizeof(now));
@@ -253,8 +254,7 @@ static void fail_the_nth(const struct fault *fault)
 		run_scenario();
 		atomic_store(&allocations_left, 0);
 		atomic_store(&calls_left, 0);
-		if (now.strange || now.seen != now.submitted ||
-		    !support_census_restored(&before))
+		if (now.strange || now.seen != now.submitted || !support_census_restored(&before))
 			fail_msg("%s, the %d-th: %u submitted, %u seen, %u strange", fault->name, n,
 				 now.submitted, now.seen, now.strange);
 		if (!atomic_load(&failed)) {

@@ -209,7 +209,8 @@ static void hazard_h1_parked_pins_are_few(void **state)
 	fd = open_locked();
 	read_only = open_file(O_RDONLY);
 	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(async_read(i % 3 ? fd : read_only, i % 5 ? 0 : SIZE), i % 5 ? SIZE : 0);
+		assert_int_equal(async_read(i % 3 ? fd : read_only, i % 5 ? 0 : SIZE),
+				 i % 5 ? SIZE : 0);
 		assert_in_range(support_descriptors(), before + 2, before + 4);
 	}
 	assert_true(lock_stands(fd));

@@ -20,8 +20,8 @@ static void *sleep_in_enter(void *argument)
 	const unsigned *wanted = argument;
 
 	atomic_store(&sleeper_tid, support_thread_id());
-	sleeper_result =
-		asyncring_enter((unsigned)ring.ring_fd, 0, *wanted, ASYNCRING_ENTER_GETEVENTS, NULL);
+	sleeper_result = asyncring_enter((unsigned)ring.ring_fd, 0, *wanted,
+					 ASYNCRING_ENTER_GETEVENTS, NULL);
 	return NULL;
 }
 
@@ -52,7 +52,7 @@ static void exercise(struct asyncring *mine, unsigned nops)
 		asyncring_prep_nop(support_sqe(mine));
 	assert_int_equal(asyncring_submit(mine), nops);
 	assert_int_equal(asyncring_get_events(mine), 0);
-	asyncring_for_each_cqe(mine, head, cqe) {
+	asyncring_for_each_cqe (mine, head, cqe) {
 		reaped++;
 	}
 	assert_true(reaped >= nops);
@@ -119,8 +119,8 @@ static void *submit_raw(void *argument)
 {
 	(void)argument;
 	for (int i = 0; i < ROUNDS; i++) {
-		int error = asyncring_enter((unsigned)ring.ring_fd, 0, 0,
-					    ASYNCRING_ENTER_GETEVENTS, NULL);
+		int error = asyncring_enter((unsigned)ring.ring_fd, 0, 0, ASYNCRING_ENTER_GETEVENTS,
+					    NULL);
 
 		if (error || asyncring_register((unsigned)ring.ring_fd, 9999, NULL, 0) != -EINVAL)
 			atomic_fetch_add(&unexpected, 1);

@@ -132,8 +132,8 @@ static void wrap_with_wide_entries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wrap_one_by_one),   cmocka_unit_test(wrap_full_queues),
-		cmocka_unit_test(wrap_with_overflow), cmocka_unit_test(wrap_while_waiting),
+		cmocka_unit_test(wrap_one_by_one),	  cmocka_unit_test(wrap_full_queues),
+		cmocka_unit_test(wrap_with_overflow),	  cmocka_unit_test(wrap_while_waiting),
 		cmocka_unit_test(wrap_with_wide_entries),
 	};
 

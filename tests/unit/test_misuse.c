@@ -30,9 +30,9 @@ static void null_pointers(void **state)
 			(void)asyncring_register(fd, opcode, (void *)16, count);
 		}
 	(void)asyncring_unregister_files(&ring);
-	assert_int_equal(asyncring_enter2(fd, 0, 1, ASYNCRING_ENTER_GETEVENTS |
-						ASYNCRING_ENTER_EXT_ARG, (void *)16,
-					  sizeof(struct asyncring_getevents_arg)),
+	assert_int_equal(asyncring_enter2(fd, 0, 1,
+					  ASYNCRING_ENTER_GETEVENTS | ASYNCRING_ENTER_EXT_ARG,
+					  (void *)16, sizeof(struct asyncring_getevents_arg)),
 			 -EFAULT);
 }
 
@@ -87,8 +87,8 @@ static void closed_rings(void **state)
 	assert_int_equal(asyncring_close(fd), -EBADF);
 	assert_int_equal(asyncring_enter((unsigned)fd, 1, 1, ASYNCRING_ENTER_GETEVENTS, NULL),
 			 -EBADF);
-	assert_int_equal(
-		asyncring_register((unsigned)fd, ASYNCRING_UNREGISTER_FILES, NULL, 0), -EBADF);
+	assert_int_equal(asyncring_register((unsigned)fd, ASYNCRING_UNREGISTER_FILES, NULL, 0),
+			 -EBADF);
 }
 
 /* close(2) where asyncring_close() was to be called, and the number used for something else. */

@@ -171,7 +171,8 @@ static void rule_10_no_tag_is_lost_without_memory(void **state)
 
 static int setup(void **state)
 {
-	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES};
+	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE,
+					  .cq_entries = CQ_ENTRIES};
 
 	(void)state;
 	support_bound(60);

@@ -30,7 +30,8 @@ struct scene {
 
 static bool open_scene(struct scene *scene, unsigned flags)
 {
-	scene->memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	scene->memory =
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return scene->memory != MAP_FAILED && !pipe2(scene->ends, O_CLOEXEC) &&
 	       !asyncring_queue_init(ENTRIES, &scene->ring, flags);
 }
@@ -58,8 +59,7 @@ static struct asyncring_sqe *next_sqe(struct scene *scene)
 static void wait_for_pipe(struct scene *scene)
 {
 	for (int i = 0; i < 4; i++)
-		asyncring_prep_read(next_sqe(scene), scene->ends[0],
-				    scene->memory, 100, 0);
+		asyncring_prep_read(next_sqe(scene), scene->ends[0], scene->memory, 100, 0);
 	asyncring_submit(&scene->ring);
 }
 
@@ -77,8 +77,7 @@ static void open_fifo(struct scene *scene)
 static void splice_from_empty_pipe(struct scene *scene)
 {
 	for (int i = 0; i < 2; i++)
-		asyncring_prep_splice(next_sqe(scene), scene->ends[0], -1, file, 0,
-				      10, 0);
+		asyncring_prep_splice(next_sqe(scene), scene->ends[0], -1, file, 0, 10, 0);
 	asyncring_submit(&scene->ring);
 }
 
@@ -152,8 +151,7 @@ static void hold_registered(struct scene *scene)
 static void prepare_only(struct scene *scene)
 {
 	for (int i = 0; i < ENTRIES; i++)
-		asyncring_prep_read(next_sqe(scene), scene->ends[0],
-				    scene->memory, 10, 0);
+		asyncring_prep_read(next_sqe(scene), scene->ends[0], scene->memory, 10, 0);
 }
 
 static const struct {

@@ -35,9 +35,13 @@ static unsigned *word(unsigned offset)
 
 static void scribble_sqe(volatile struct asyncring_sqe *sqe, uint64_t random)
 {
-	static const unsigned char opcodes[] = {ASYNCRING_OP_NOP,   ASYNCRING_OP_READ,
-						ASYNCRING_OP_READV, ASYNCRING_OP_WRITE,
-						ASYNCRING_OP_FSYNC, ASYNCRING_OP_READV, 250};
+	static const unsigned char opcodes[] = {ASYNCRING_OP_NOP,
+						ASYNCRING_OP_READ,
+						ASYNCRING_OP_READV,
+						ASYNCRING_OP_WRITE,
+						ASYNCRING_OP_FSYNC,
+						ASYNCRING_OP_READV,
+						250};
 	static const unsigned char flags[] = {0,
 					      ASYNCRING_SQE_ASYNC,
 					      ASYNCRING_SQE_IO_LINK,

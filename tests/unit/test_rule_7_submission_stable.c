@@ -61,7 +61,8 @@ static void make_async(struct asyncring_sqe *sqe)
 
 static void rule_7_vectors(void **state)
 {
-	const struct iovec vectors[3] = {{buffer, 10}, {buffer + 10, 90}, {buffer + 100, SIZE - 100}};
+	const struct iovec vectors[3] = {
+		{buffer, 10}, {buffer + 10, 90}, {buffer + 100, SIZE - 100}};
 	struct asyncring_sqe *sqe;
 
 	(void)state;

@@ -218,8 +218,9 @@ static void rule_9_fork_while_other_threads_submit(void **state)
 	pthread_t threads[THREADS];
 
 	(void)state;
-	if (THREAD_SANITIZER)
-		skip(); /* its own locks do not survive a fork with threads */
+	/* The sanitizers' own locks do not survive a fork with threads. */
+	if (THREAD_SANITIZER || ADDRESS_SANITIZER)
+		skip();
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, submit_all_the_time, NULL), 0);
 	for (unsigned i = 0; i < rounds; i++) {

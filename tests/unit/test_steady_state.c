@@ -185,7 +185,7 @@ static void looking_at_completions_makes_no_call(void **state)
 	/* The ring's descriptor becomes readable. */
 	assert_int_equal(atomic_load(&calls), 1);
 	assert_int_equal(asyncring_wait_cqe_nr(&ring, &cqe, ENTRIES), 0);
-	asyncring_for_each_cqe(&ring, head, cqe) {
+	asyncring_for_each_cqe (&ring, head, cqe) {
 		seen++;
 	}
 	assert_int_equal(seen, ENTRIES);
