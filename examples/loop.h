@@ -2,7 +2,7 @@
 /*
  * loop: one ring and the functions to call when its requests complete. Whatever has a request in
  * flight embeds a struct pending; the completion calls its DONE function, which starts the next
- *step. One loop per program, one thread.
+ * step. One loop per program, one thread.
  *
  *	struct asyncring_sqe *sqe = loop_request();
  *

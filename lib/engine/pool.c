@@ -28,63 +28,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "pool.h"
+#include "pool_state.h"
 
-#include "../core/core.h"
-#include "../core/fork.h"
-#include "interrupt.h"
+enum { IDLE_SECONDS = 2, STACK_BYTES = 128 * 1024 };
 
-enum {
-	LANES = 64,
-	IDLE_SECONDS = 2,
-	/*
-	 * Enough for the device to see depth: requests the kernel would keep in its own queues
-	 * (O_DIRECT, cold reads) each occupy a thread here.
-	 */
-	BOUNDED_DEFAULT = 64,
-	UNBOUNDED_DEFAULT = 1024,
-	STACK_BYTES = 128 * 1024,
-};
-
-struct worker {
-	struct list node;      /* in pool.workers: pool.lock */
-	struct list idle_node; /* in pool.idle[kind] while it sleeps: pool.lock */
-	pthread_t thread;      /* constant */
-	int tid;	       /* written by the thread under worker.lock before `current` */
-	enum pool_kind kind;   /* constant */
-	/* Futex: 1 when there is work. Set under pool.lock by the waker, taken by the worker. */
-	_Atomic uint32_t signalled;
-
-	struct lock lock; /* guards what follows; taken by the worker and by cancellers */
-	struct request *current;
-	bool interrupted; /* a canceller wants `current` to stop */
-	struct interrupt_timer timer;
-};
-
-struct lane {
-	bool held;	     /* pool.lock */
-	struct list waiting; /* request.node, pool.lock */
-};
-
-static struct {
-	pthread_mutex_t lock;
-	/* All under lock. */
-	struct list pending[2]; /* ring_queue.node */
-	struct list idle[2];	/* worker.idle_node, the last to sleep first */
-	struct list workers;
-	struct list left;     /* threads that have left and are not yet joined */
-	unsigned count[2];    /* threads, also those being started */
-	unsigned queued[2];   /* requests in the queues */
-	unsigned reserved[2]; /* requests on their way to them */
-	unsigned limit[2];    /* 0: not yet determined */
-	struct lane lanes[LANES];
-	bool lanes_ready;
-	void *affinity; /* mask for sched_setaffinity, or NULL */
-	size_t affinity_size;
-	unsigned retiring; /* calls of pool_retire in progress: idle workers leave at once */
-	/* Futex: incremented when a thread of a retiring pool is gone. */
-	_Atomic uint32_t gone;
-} pool = {
+struct pool_state pool = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.pending = {{&pool.pending[0], &pool.pending[0]}, {&pool.pending[1], &pool.pending[1]}},
 	.idle = {{&pool.idle[0], &pool.idle[0]}, {&pool.idle[1], &pool.idle[1]}},
@@ -92,13 +40,7 @@ static struct {
 	.left = {&pool.left, &pool.left},
 };
 
-/* The worker the calling thread is; NULL in threads of the application. */
-static __thread struct worker *self;
-
-static enum pool_kind kind_of(const struct request *request)
-{
-	return request->flags & REQ_UNBOUNDED ? POOL_UNBOUNDED : POOL_BOUNDED;
-}
+__thread struct worker *asyncring__pool_self;
 
 static struct lane *lane_of(uint32_t key)
 {
@@ -107,7 +49,7 @@ static struct lane *lane_of(uint32_t key)
 
 /* ---- queues; pool.lock held ---- */
 
-static void enqueue(struct request *request)
+void asyncring__pool_enqueue(struct request *request)
 {
 	enum pool_kind kind = kind_of(request);
 	struct ring_queue *queue = &request->ring->queues[kind];
@@ -118,7 +60,7 @@ static void enqueue(struct request *request)
 	pool.queued[kind]++;
 }
 
-static void unqueue(struct request *request)
+void asyncring__pool_unqueue(struct request *request)
 {
 	enum pool_kind kind = kind_of(request);
 	struct ring_queue *queue = &request->ring->queues[kind];
@@ -140,7 +82,7 @@ static struct request *take(enum pool_kind kind)
 		return NULL;
 	queue = container_of(node, struct ring_queue, node);
 	request = container_of(queue->requests.next, struct request, node);
-	unqueue(request);
+	asyncring__pool_unqueue(request);
 	if (!list_empty(&queue->requests)) {
 		list_remove(&queue->node);
 		list_append(&pool.pending[kind], &queue->node);
@@ -148,7 +90,7 @@ static struct request *take(enum pool_kind kind)
 	return request;
 }
 
-static void prepare_lanes(void)
+void asyncring__pool_prepare_lanes(void)
 {
 	if (pool.lanes_ready)
 		return;
@@ -171,7 +113,7 @@ static bool enter_lane(struct request *request)
 }
 
 /* The next request in the lane of @key, which takes the lane over, or NULL: the lane is free. */
-static struct request *leave_lane(uint32_t key)
+struct request *asyncring__pool_leave_lane(uint32_t key)
 {
 	struct lane *lane = lane_of(key);
 	struct list *node = list_take_first(&lane->waiting);
@@ -226,9 +168,9 @@ static struct request *take_over_lane(struct worker *worker, uint32_t key, bool 
 	struct request *following;
 
 	pthread_mutex_lock(&pool.lock);
-	following = leave_lane(key);
+	following = asyncring__pool_leave_lane(key);
 	if (following && busy) {
-		enqueue(following);
+		asyncring__pool_enqueue(following);
 		wake = call_in_one(kind_of(following));
 		following = NULL;
 	}
@@ -255,19 +197,6 @@ static void carry_out(struct worker *worker, struct request *request)
 		request = serial ? take_over_lane(worker, key, next != NULL) : NULL;
 		carry_out_chain(worker, next);
 	}
-}
-
-/* pool.lock held. Without a mask: all processors. */
-static void apply_affinity(int tid)
-{
-	cpu_set_t all;
-
-	if (pool.affinity) {
-		sys(SYS_sched_setaffinity, tid, pool.affinity_size, pool.affinity);
-		return;
-	}
-	memset(&all, 0xff, sizeof(all));
-	sys(SYS_sched_setaffinity, tid, sizeof(all), &all);
 }
 
 /* The last worker of a kind stays while a request on its way to the queue counts on it. */
@@ -302,13 +231,6 @@ static bool sleep_until_signalled(struct worker *worker)
 
 static void *worker_main(void *argument);
 
-static unsigned limit_of(enum pool_kind kind)
-{
-	if (!pool.limit[kind])
-		pool.limit[kind] = kind == POOL_BOUNDED ? BOUNDED_DEFAULT : UNBOUNDED_DEFAULT;
-	return pool.limit[kind];
-}
-
 static int create_thread(struct worker *worker)
 {
 	sigset_t blocked, saved;
@@ -334,7 +256,7 @@ static bool start_worker(enum pool_kind kind)
 {
 	struct worker *worker;
 
-	if (pool.count[kind] >= limit_of(kind))
+	if (pool.count[kind] >= asyncring__pool_limit(kind))
 		return false;
 	worker = asyncring__alloc_zeroed(1, sizeof(*worker));
 	if (!worker)
@@ -411,14 +333,14 @@ static void *worker_main(void *argument)
 
 	snprintf(name, sizeof(name), "iou-wrk-%d", (int)sys(SYS_getpid));
 	sys(SYS_prctl, PR_SET_NAME, name);
-	self = worker;
+	asyncring__pool_self = worker;
 	lock_acquire(&worker->lock);
 	worker->tid = (int)sys(SYS_gettid);
 	lock_release(&worker->lock);
 	list_init(&left);
 	pthread_mutex_lock(&pool.lock);
 	if (pool.affinity)
-		apply_affinity(0);
+		asyncring__pool_apply_affinity(0);
 	for (;;) {
 		struct request *request = take(worker->kind);
 
@@ -468,7 +390,7 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count)
 	unsigned wakes = 0;
 
 	pthread_mutex_lock(&pool.lock);
-	prepare_lanes();
+	asyncring__pool_prepare_lanes();
 	for (unsigned i = 0; i < count; i++) {
 		struct request *request = requests[i];
 		enum pool_kind kind = kind_of(request);
@@ -477,7 +399,7 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count)
 		request->state = STATE_QUEUED;
 		if (request->flags & REQ_SERIAL && !enter_lane(request))
 			continue;
-		enqueue(request);
+		asyncring__pool_enqueue(request);
 		/* The rest are called in by those who have got up (call_in_one in worker_main). */
 		if (wakes < WAKE_MAX) {
 			wake[wakes] = call_in_one(kind);
@@ -496,11 +418,11 @@ bool asyncring__pool_interrupted(void)
 {
 	bool interrupted;
 
-	if (!self)
+	if (!asyncring__pool_self)
 		return false;
-	lock_acquire(&self->lock);
-	interrupted = self->interrupted;
-	lock_release(&self->lock);
+	lock_acquire(&asyncring__pool_self->lock);
+	interrupted = asyncring__pool_self->interrupted;
+	lock_release(&asyncring__pool_self->lock);
 	return interrupted;
 }
 
@@ -516,11 +438,11 @@ static bool begin_waiting(struct request *request)
 {
 	bool stop;
 
-	lock_acquire(&self->lock);
-	stop = self->interrupted;
+	lock_acquire(&asyncring__pool_self->lock);
+	stop = asyncring__pool_self->interrupted;
 	if (!stop)
 		request->state = STATE_WAITING;
-	lock_release(&self->lock);
+	lock_release(&asyncring__pool_self->lock);
 	return !stop;
 }
 
@@ -529,10 +451,10 @@ static bool end_waiting(struct request *request)
 {
 	bool taken;
 
-	lock_acquire(&self->lock);
+	lock_acquire(&asyncring__pool_self->lock);
 	taken = request->state == STATE_TAKEN;
 	request->state = STATE_RUNNING;
-	lock_release(&self->lock);
+	lock_release(&asyncring__pool_self->lock);
 	return !taken;
 }
 
@@ -555,159 +477,7 @@ int asyncring__pool_wait_ready(struct request *request)
 	}
 }
 
-/* ---- cancellation; pool.lock held ---- */
-
-struct cancellation {
-	const struct cancel_match *match;
-	bool all;
-	struct list *unstarted;
-	struct pool_cancelled result;
-};
-
-static bool finished(const struct cancellation *cancellation)
-{
-	return !cancellation->all && cancellation->result.taken + cancellation->result.running > 0;
-}
-
-static void take_back(struct cancellation *cancellation, struct request *request)
-{
-	request->state = STATE_SUBMITTER;
-	list_append(cancellation->unstarted, &request->node);
-	cancellation->result.taken++;
-}
-
-static void cancel_queued(struct cancellation *cancellation, enum pool_kind kind)
-{
-	struct list *requests = &cancellation->match->ring->queues[kind].requests;
-	struct list *node, *following;
-
-	list_for_each_safe (node, following, requests) {
-		struct request *request = container_of(node, struct request, node);
-		struct request *next = NULL;
-
-		if (finished(cancellation))
-			return;
-		if (!asyncring__cancel_matches(cancellation->match, request))
-			continue;
-		unqueue(request);
-		if (request->flags & REQ_SERIAL)
-			next = leave_lane(request->serial_key);
-		if (next)
-			enqueue(next);
-		take_back(cancellation, request);
-	}
-}
-
-static void cancel_in_lane(struct cancellation *cancellation, struct lane *lane)
-{
-	struct list *node, *following;
-
-	list_for_each_safe (node, following, &lane->waiting) {
-		struct request *request = container_of(node, struct request, node);
-
-		if (finished(cancellation))
-			return;
-		if (request->ring != cancellation->match->ring ||
-		    !asyncring__cancel_matches(cancellation->match, request))
-			continue;
-		list_remove(node);
-		take_back(cancellation, request);
-	}
-}
-
-static void cancel_running(struct cancellation *cancellation, struct worker *worker)
-{
-	struct request *request;
-
-	/* A cancelling request that runs on a worker does not mean itself. */
-	if (worker == self)
-		return;
-	lock_acquire(&worker->lock);
-	request = worker->current;
-	if (request && request->ring == cancellation->match->ring &&
-	    request->state != STATE_TAKEN &&
-	    asyncring__cancel_matches(cancellation->match, request)) {
-		if (request->state == STATE_WAITING) {
-			request->state = STATE_TAKEN;
-			cancellation->result.taken++;
-		} else
-			cancellation->result.running++;
-		worker->interrupted = true;
-		asyncring__interrupt_start(&worker->timer, worker->tid);
-	}
-	lock_release(&worker->lock);
-}
-
-struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, bool all,
-					     struct list *unstarted)
-{
-	struct cancellation cancellation = {match, all, unstarted, {0, 0}};
-	struct list *node;
-
-	pthread_mutex_lock(&pool.lock);
-	prepare_lanes();
-	/* Lanes first: taking back a lane's holder would move the next one into the queue. */
-	for (int i = 0; i < LANES && !finished(&cancellation); i++)
-		cancel_in_lane(&cancellation, &pool.lanes[i]);
-	for (int kind = 0; kind < 2; kind++)
-		cancel_queued(&cancellation, kind);
-	list_for_each (node, &pool.workers) {
-		if (finished(&cancellation))
-			break;
-		cancel_running(&cancellation, container_of(node, struct worker, node));
-	}
-	pthread_mutex_unlock(&pool.lock);
-	return cancellation.result;
-}
-
-/* ---- limits and the end ---- */
-
-void asyncring__pool_limits(unsigned limits[2])
-{
-	struct rlimit processes;
-
-	/* The user cannot have more threads than that anyway. */
-	if (sys(SYS_prlimit64, 0, RLIMIT_NPROC, NULL, &processes))
-		processes.rlim_cur = RLIM_INFINITY;
-	pthread_mutex_lock(&pool.lock);
-	for (int kind = 0; kind < 2; kind++) {
-		unsigned old = limit_of(kind);
-
-		if (limits[kind] > processes.rlim_cur)
-			limits[kind] = (unsigned)processes.rlim_cur;
-		if (limits[kind])
-			pool.limit[kind] = limits[kind];
-		limits[kind] = old;
-	}
-	pthread_mutex_unlock(&pool.lock);
-}
-
-int asyncring__pool_affinity(const void *mask, size_t size)
-{
-	void *copy = NULL;
-	struct list *node;
-
-	if (mask) {
-		copy = asyncring__alloc(size);
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, mask, size);
-	}
-	pthread_mutex_lock(&pool.lock);
-	asyncring__free(pool.affinity);
-	pool.affinity = copy;
-	pool.affinity_size = size;
-	list_for_each (node, &pool.workers) {
-		struct worker *worker = container_of(node, struct worker, node);
-
-		lock_acquire(&worker->lock);
-		if (worker->tid)
-			apply_affinity(worker->tid);
-		lock_release(&worker->lock);
-	}
-	pthread_mutex_unlock(&pool.lock);
-	return 0;
-}
+/* ---- the end ---- */
 
 void asyncring__pool_retire(void)
 {
@@ -736,39 +506,4 @@ void asyncring__pool_retire(void)
 	pool.retiring--;
 	pthread_mutex_unlock(&pool.lock);
 	join_all(&left);
-}
-
-/* ---- fork ---- */
-
-void asyncring__pool_before_fork(void)
-{
-	pthread_mutex_lock(&pool.lock);
-}
-
-void asyncring__pool_after_fork_parent(void)
-{
-	pthread_mutex_unlock(&pool.lock);
-}
-
-/* The child has no workers, and what is queued is the parent's. */
-void asyncring__pool_after_fork_child(void)
-{
-	struct list *node;
-
-	list_move_all(&pool.workers, &pool.left);
-	while ((node = list_take_first(&pool.workers)))
-		asyncring__free(container_of(node, struct worker, node));
-	for (int kind = 0; kind < 2; kind++) {
-		list_init(&pool.pending[kind]);
-		list_init(&pool.idle[kind]);
-		pool.count[kind] = 0;
-		pool.queued[kind] = pool.reserved[kind] = 0;
-	}
-	for (int i = 0; i < LANES; i++) {
-		pool.lanes[i].held = false;
-		list_init(&pool.lanes[i].waiting);
-	}
-	pool.retiring = 0;
-	self = NULL;
-	pthread_mutex_unlock(&pool.lock);
 }

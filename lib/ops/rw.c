@@ -27,6 +27,7 @@
 #endif
 
 enum {
+	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
 	VECTOR_MAX = 1024,
 	/* More than this is not copied in the submitter's time. */
@@ -297,7 +298,8 @@ static int check_polled(const struct request *request, const struct hint *hint)
 
 	if (request->ring->flags & ASYNCRING_SETUP_IOPOLL && hint->kind != FILE_UNKNOWN)
 		return hint->kind == FILE_DIRECT ? 0 : -EOPNOTSUPP;
-	return rw->flags & RWF_HIPRI ? -EINVAL : 0;
+	/* Of flags that nobody knows the call itself complains, and it would come first. */
+	return rw->flags & RWF_HIPRI && !(rw->flags & ~(uint32_t)RWF_KNOWN) ? -EINVAL : 0;
 }
 
 /* ---- inline ---- */

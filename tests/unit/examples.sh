@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The example programs on small trees made for the purpose: arcat, arcp and arsum against cat, cp and
-# sha256sum, and what they say and answer when something is wrong.
+# The example programs on small trees made for the purpose: arcat, arcp and arsum against cat, cp
+# and sha256sum, and what they say and answer when something is wrong.
 #
 # Usage: examples.sh BUILD-TREE (or the folder that the programs are in)
 
