@@ -185,7 +185,8 @@ struct asyncring_cqe_iter {
  * to be unmapped by the caller.
  *
  * Errors: -EFAULT p is NULL; -EINVAL entries 0 or too many, unknown or incompatible flags, non-zero
- * reserved fields; -EMFILE, -ENFILE no descriptor; -ENOMEM no memory; -EBADF wq_fd is no ring.
+ * reserved fields, wq_fd is no ring; -ENXIO wq_fd is no descriptor; -EMFILE, -ENFILE no descriptor
+ * is left; -ENOMEM no memory.
  * With ASYNCRING_SETUP_REGISTERED_FD_ONLY the result is an index for
  * ASYNCRING_ENTER_REGISTERED_RING.
  */
@@ -199,13 +200,12 @@ int asyncring_setup(unsigned entries, struct asyncring_params *p);
  * io_uring_enter(2).
  *
  * Blocks only in the wait, or with ASYNCRING_ENTER_SQ_WAIT until the submission queue has room.
- * A thread that waits may do the ring's work itself meanwhile. Returns the number of entries
- * consumed; an error of the wait shows only if that is 0.
+ * Returns the number of entries consumed; an error of the wait shows only if that is 0.
  *
  * Errors: -EBADF, -EOPNOTSUPP fd is no descriptor, no ring; -EINVAL unknown flags; -EBADFD the ring
  * is still disabled; -EEXIST the caller is not the only issuer that the ring was made for; -EINTR a
- * signal came; -EFAULT a bad address; -ENXIO the ring is being closed, or the submission thread is
- * gone; -ETIME see asyncring_enter2().
+ * signal came; -EFAULT a bad address; -EBADF also if the ring is closed meanwhile; -EEXIST also if
+ * the ring was inherited over fork(2); -ETIME see asyncring_enter2().
  */
 int asyncring_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
 		    sigset_t *sig);
@@ -224,7 +224,7 @@ int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, uns
  * at the functions below and in io_uring_register(2). arg and nr_args depend on opcode; arg is not
  * referred to after the return unless said otherwise. May block while requests that use a replaced
  * resource finish. Errors: -EBADF, -EOPNOTSUPP as above; -EINVAL unknown opcode, bad nr_args or
- * non-zero reserved fields; -EFAULT a bad address; -ENXIO the ring is being closed; -EEXIST,
+ * non-zero reserved fields; -EFAULT a bad address; -EEXIST,
  * -EACCES the caller or a restriction does not allow it; and what each opcode adds.
  */
 int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned nr_args);
@@ -233,8 +233,8 @@ int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned n
  * What close(2) of a ring's descriptor is to the kernel, and what must be called instead of it.
  * Cancels what can be cancelled, waits for what cannot, and returns when no thread will ever touch
  * the application's memory on behalf of this ring again. Blocks until then. Completions not yet
- * seen are lost. Must not run concurrently with other uses of the descriptor. -EBADF: fd is not a
- * ring's descriptor; it is then left alone.
+ * seen are lost. Must not run concurrently with other uses of the descriptor. Errors: -EBADF fd is no
+ * descriptor; -EOPNOTSUPP it is not a ring's, and is left alone.
  */
 int asyncring_close(int fd);
 
@@ -391,7 +391,7 @@ unsigned asyncring_peek_batch_cqe(struct asyncring *ring, struct asyncring_cqe *
 				  unsigned count);
 
 /*
- * Whether time spent waiting counts as I/O wait of the machine (it does at first). -EOPNOTSUPP:
+ * Whether time spent waiting may count as I/O wait of the machine; here it never does. -EOPNOTSUPP:
  * the ring has no ASYNCRING_FEAT_NO_IOWAIT.
  */
 int asyncring_set_iowait(struct asyncring *ring, bool enable_iowait);

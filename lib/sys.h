@@ -110,7 +110,7 @@ static inline long sys6(long number, long a, long b, long c, long d, long e, lon
 #else
 #define SYS_ARGS(_0, a, b, c, d, e, f, ...) _0, RAW(a), RAW(b), RAW(c), RAW(d), RAW(e), RAW(f)
 /* sys(SYS_read, fd, buffer, length): up to six arguments of any integer or pointer type. */
-#define sys(...) sys6(SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))
+#define sys(...)			    sys6(SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))
 #endif
 
 /* ---- descriptors ---- */
@@ -167,7 +167,8 @@ static inline long sys_preadv2(int fd, const struct iovec *iov, unsigned count, 
 {
 	long result = sys(SYS_preadv2, fd, iov, count, offset, 0, flags);
 
-	/* Without flags the older calls say the same, where a sandbox or emulator lacks this one. */
+	/* Without flags the older calls say the same, where a sandbox or emulator lacks this one.
+	 */
 	if (result == -ENOSYS && !flags)
 		return offset == -1 ? sys(SYS_readv, fd, iov, count)
 				    : sys(SYS_preadv, fd, iov, count, offset, 0);

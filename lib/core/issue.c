@@ -112,7 +112,7 @@ static void decide_to_wait(struct request *request)
 
 	if (file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
 	    request->op->properties & (OP_POLL_IN | OP_POLL_OUT))
-		request->flags |= REQ_WAIT_FIRST;
+		request->flags |= REQ_WAIT_FIRST | REQ_UNBOUNDED;
 }
 
 /* Which workers may take it, and behind which others it has to wait. */

@@ -147,8 +147,13 @@ static bool closing(const struct ring *ring)
 /* 0 woken, -ETIMEDOUT, -EINTR. */
 static int sleep_on_futex(struct waiter *waiter, uint32_t sequence, const struct timespec *timeout)
 {
+	/*
+	 * Not without any timeout: after a handler with SA_RESTART the kernel would go on with the
+	 * call, and the caller is to be told of the signal all the same.
+	 */
+	static const struct timespec ages = {.tv_sec = 1 << 30};
 	struct ring_control *control = waiter->ring->control;
-	int error = sys_futex_wait(&control->wake_sequence, sequence, timeout);
+	int error = sys_futex_wait(&control->wake_sequence, sequence, timeout ? timeout : &ages);
 
 	if (error == -ETIMEDOUT || error == -EINTR) {
 		lock_acquire(&control->cq_lock);

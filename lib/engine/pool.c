@@ -149,6 +149,11 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 		/* Before it is current: cancellers look at the file of what is. */
 		bool go_on = asyncring__run_prepare(request);
 
+		/* What may wait for ever must not keep a bounded worker from its files. */
+		if (go_on && kind_of(request) != worker->kind && asyncring__pool_reserve(request)) {
+			asyncring__pool_queue(&request, 1);
+			return;
+		}
 		set_current(worker, request);
 		if (go_on)
 			asyncring__run_blocking(request);

@@ -27,7 +27,7 @@
 #endif
 
 enum {
-	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
+	RWF_KNOWN = 0x1ff,	   /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
 	VECTOR_MAX = 1024,
 	/* More than this is not copied in the submitter's time. */
@@ -248,10 +248,18 @@ static enum issue_result finish(struct request *request, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 
-	/* io_uring looks at the file's mode first, the plain calls at the offset. */
-	if (result == -EINVAL && rw->offset < -1 && !mode_allows(request))
-		result = -EBADF;
+	/* io_uring looks at the file's mode and the flags first, the plain calls at the offset. */
+	if (result == -EINVAL && rw->offset < -1) {
+		if (!mode_allows(request))
+			result = -EBADF;
+		else if (rw->flags & ~(uint32_t)RWF_KNOWN)
+			result = -EOPNOTSUPP;
+	}
 
+	/* A file system that cannot write without waiting would have to wait. */
+	if (result == -EOPNOTSUPP && rw->write && rw->flags & RWF_NOWAIT &&
+	    !(rw->flags & ~(uint32_t)RWF_KNOWN))
+		result = -EAGAIN;
 	/* What was moved before an error is the result. */
 	if (rw->done || result >= 0)
 		request_set_transfer(request, (int64_t)rw->done, wanted(rw));

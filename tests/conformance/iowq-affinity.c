@@ -155,12 +155,8 @@ static void ring_with_an_sq_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(new_worker_runs_there),
-		TEST(set_and_reset),
-		TEST(mask_sizes),
-		TEST(processors_that_do_not_exist),
-		TEST(processors_of_others),
-		TEST(arguments),
+		TEST(new_worker_runs_there),	    TEST(set_and_reset),	TEST(mask_sizes),
+		TEST(processors_that_do_not_exist), TEST(processors_of_others), TEST(arguments),
 		TEST(ring_with_an_sq_thread),
 	};
 
