@@ -233,8 +233,8 @@ int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned n
  * What close(2) of a ring's descriptor is to the kernel, and what must be called instead of it.
  * Cancels what can be cancelled, waits for what cannot, and returns when no thread will ever touch
  * the application's memory on behalf of this ring again. Blocks until then. Completions not yet
- * seen are lost. Must not run concurrently with other uses of the descriptor. Errors: -EBADF fd is no
- * descriptor; -EOPNOTSUPP it is not a ring's, and is left alone.
+ * seen are lost. Must not run concurrently with other uses of the descriptor. Errors: -EBADF fd is
+ * no descriptor; -EOPNOTSUPP it is not a ring's, and is left alone.
  */
 int asyncring_close(int fd);
 

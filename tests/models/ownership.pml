@@ -7,9 +7,11 @@
  *   worker           worker_main, set_current, carry_out, engine/pool.c
  *   prepare          asyncring__run_prepare, core/issue.c
  *   issue            asyncring__run_blocking and carry_out, core/issue.c: POLLABLE requests do not
- *                    block but ask for readiness, the others sit in a system call
+ *                    block but ask for readiness, with WAIT_FIRST (REQ_WAIT_FIRST) before
+ *                    anything else; the others sit in a system call
  *   wait_ready       asyncring__pool_wait_ready, begin_waiting, end_waiting, engine/pool.c
- *   cancel           asyncring__pool_cancel, cancel_queued, cancel_running, engine/pool.c
+ *   cancel           asyncring__pool_cancel, cancel_queued, cancel_running,
+ *                    engine/pool_cancel.c
  *   timer            interrupt_start and interrupt_stop, engine/interrupt.c: while it runs, every
  *                    sleep of the worker ends with EINTR sooner or later
  *   closer           asyncring__ring_release_name, cancel_everything, wait_until_alone, core/setup.c
@@ -18,15 +20,16 @@
  * The canceller means request 0 alone; request 1 is the same worker's next or previous one, its
  * data is there. The ring is closed or not.
  *
- * Proved: each request completes exactly once; "taken back" (0) is answered if and only if it ends
- * with ECANCELED for that; an interrupted request ends; an interruption never hits another one; a
- * close returns, and nobody touches the ring afterwards.
+ * Proved: each request completes exactly once; what was answered as taken back ends with ECANCELED,
+ * and nothing ends so that was neither taken nor interrupted; an interrupted request ends; an
+ * interruption never hits another one; a close returns, and nobody touches the ring afterwards.
  *
  * BROKEN 1: the signal is sent once and not until it is acknowledged.
  * BROKEN 2: end_waiting looks and changes the state without the lock.
  * BROKEN 3: a request in a system call is answered as taken back.
  * BROKEN 4: set_current leaves the interruption to the next request.
  * BROKEN 5: the worker touches the ring after it has decremented ring->active.
+ * BROKEN 6: begin_waiting does not look whether it is to stop already.
  */
 #ifndef BROKEN
 #define BROKEN 0
@@ -44,7 +47,7 @@ mtype result[2] = UNDECIDED
 mtype answer = NOT_ASKED
 byte completions[2]
 bool ready[2]
-bool pollable
+bool pollable, wait_first
 byte current = NONE
 bool interrupted, timer
 byte in_flight = 2
@@ -112,7 +115,7 @@ inline set_current(request)
 #endif
 	current = request
 	if
-	:: request != NONE -> state[request] = RUNNING
+	:: request != NONE -> state[request] = (wait_first -> WAITING : RUNNING)
 	:: else
 	fi
 	unlock(worker_lock)
@@ -132,6 +135,9 @@ inline wait_ready(request)
 	do
 	:: lock(worker_lock)
 		stop = interrupted
+#if BROKEN == 6
+		stop = false
+#endif
 		if
 		:: !stop -> state[request] = WAITING
 		:: else
@@ -163,9 +169,11 @@ asleep:		if
 
 inline issue(request)
 {
+	wait = wait_first
 	do
-	:: pollable && ready[request] -> decide(request, TRUE_RESULT); break
-	:: pollable && !ready[request] ->
+	:: pollable && !wait && ready[request] -> decide(request, TRUE_RESULT); break
+	:: pollable && (wait || !ready[request]) ->
+		wait = false
 		wait_ready(request)
 		if
 		:: stop -> decide(request, ECANCELED); break
@@ -199,7 +207,7 @@ inline issue(request)
 proctype worker()
 {
 	byte request
-	bool stop, woken
+	bool stop, woken, wait
 
 end:	do
 	:: atomic { pool_lock == 0 && (state[0] == QUEUED || state[1] == QUEUED) -> pool_lock = 1 }
@@ -289,6 +297,7 @@ init
 
 	if
 	:: pollable = true
+	:: pollable = true; wait_first = true
 	:: pollable = false
 	fi
 	atomic { run worker(); run canceller(); run closer(); run readiness() }

@@ -5,7 +5,7 @@
  *
  *   here             in the library
  *   poster           asyncring__cq_post, core/cq.c, then asyncring__notify, core/notify.c
- *   make_readable    make_readable and begin_change, core/notify.c
+ *   make_readable    asyncring__notify_readable and begin_change, core/notify.c
  *   look             asyncring__notify_consumed and something_to_see, core/notify.c, reached by
  *                    asyncring_enter(GETEVENTS) of an application that saw SQ_FD_READABLE
  *   poller           poll(2), asyncring_peek_cqe, asyncring_cq_advance in the application

@@ -6,7 +6,7 @@
  *   here             in the library
  *   hand_over        batch_hand_over, core/issue.c: pool_queue, then request_put_submitter
  *   worker           worker_main and carry_out, engine/pool.c; run_blocking, core/issue.c
- *   canceller        asyncring__cancel, core/cancel.c; cancel_queued, engine/pool.c
+ *   canceller        asyncring__cancel, core/cancel.c; cancel_queued, engine/pool_cancel.c
  *   put              the decrement in request_put_submitter and request_put_worker, core/complete.c
  *   complete         unravel, cq_post and recycle_posted, core/complete.c
  *

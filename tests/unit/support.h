@@ -54,7 +54,7 @@ extern bool (*asyncring__alloc_hook)(size_t size);
 /* How many times longer everything takes than usual (under a sanitizer), at least 1. */
 unsigned support_slowness(void);
 
-/* Begin: end the process if it still runs after @seconds (times slowness). */
+/* End the process if it still runs after @seconds (times slowness). */
 void support_bound(unsigned seconds);
 
 /* Ask until it is true; false if it has not become so after a long while. */
