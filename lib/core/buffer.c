@@ -121,11 +121,11 @@ static int read_buffer(struct ring *ring, uint64_t iovecs, uint64_t tags, unsign
 	return make_buffer(ring, &vector, tag, buffer);
 }
 
-static void replace(struct ring *ring, unsigned index, struct buffer *buffer)
+static void replace(struct buffer **slot, struct buffer *buffer)
 {
-	struct buffer *old = ring->buffers.slots[index];
+	struct buffer *old = *slot;
 
-	ring->buffers.slots[index] = buffer;
+	*slot = buffer;
 	if (old)
 		asyncring__buffer_put(old);
 }
@@ -183,10 +183,11 @@ int asyncring__buffers_unregister(struct ring *ring)
 int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovecs, uint64_t tags,
 			      unsigned count)
 {
+	struct buffer **slots = ring->buffers.slots;
 	unsigned done, end;
 	int error = 0;
 
-	if (!ring->buffers.slots)
+	if (!slots)
 		return -ENXIO;
 	if (__builtin_add_overflow(offset, count, &end) || end > ring->buffers.count)
 		return -EINVAL;
@@ -196,7 +197,7 @@ int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovec
 		error = read_buffer(ring, iovecs, tags, done, false, &buffer);
 		if (error)
 			break;
-		replace(ring, offset + done, buffer);
+		replace(&slots[offset + done], buffer);
 	}
 	return done ? (int)done : error;
 }
@@ -247,7 +248,7 @@ static int install_range(struct ring *ring, const struct asyncring_clone_buffers
 		return -EOVERFLOW;
 	if (end > BUFFERS_MAX)
 		return -EINVAL;
-	if (end > table->count) {
+	if (!table->slots || end > table->count) {
 		struct buffer_table larger;
 
 		if (allocate_table(&larger, end))
@@ -258,7 +259,7 @@ static int install_range(struct ring *ring, const struct asyncring_clone_buffers
 		*table = larger;
 	}
 	for (unsigned i = 0; i < clone->nr; i++) {
-		replace(ring, clone->dst_off + i, copies->slots[i]);
+		replace(&table->slots[clone->dst_off + i], copies->slots[i]);
 		copies->slots[i] = NULL;
 	}
 	return 0;

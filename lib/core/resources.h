@@ -15,19 +15,23 @@ struct ring;
 /* Let go of everything registered; the ring is closing and nobody else uses it. No lock. */
 void asyncring__resources_release(struct ring *ring);
 
-/* buffer.c */
+/*
+ * buffer.c. @iovecs and @tags are the application's arrays of @count entries, @tags 0 if there are
+ * none; @sparse: nor is there an array of vectors. An update gives the number done, or the errno of
+ * the first that failed; a registration that fails leaves nothing behind.
+ */
 int asyncring__buffers_register(struct ring *ring, uint64_t iovecs, uint64_t tags, unsigned count,
 				bool sparse);
 int asyncring__buffers_unregister(struct ring *ring);
 int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovecs, uint64_t tags,
 			      unsigned count);
-/* CLONE_BUFFERS; takes the locks it needs itself, one after the other. */
+/* CLONE_BUFFERS into @ring; no lock held: it takes those of both rings, one after the other. */
 int asyncring__buffers_clone(struct ring *ring, uint64_t arg);
 
-/* restrictions.c */
+/* restrictions.c: all of the list counts, or none. */
 int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned count);
 
-/* credentials.c */
+/* credentials.c: the new personality's number, or -ENOMEM, -EBUSY (there are PERSONALITIES_MAX). */
 int asyncring__personality_register(struct ring *ring);
 int asyncring__personality_unregister(struct ring *ring, unsigned id);
 

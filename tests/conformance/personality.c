@@ -276,7 +276,10 @@ static void ids_change_under_way(void **state)
 	assert_int_equal(setegid(GUESTS), 0);
 	assert_int_equal(set_groups(1, guests), 0);
 	assert_int_equal(set_effective_user(NOBODY), 0);
-	writer = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	/* There is no reader until the worker has got as far as the open itself. */
+	for (int i = 0; i < 10000 && (writer = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0;
+	     i++)
+		poll(NULL, 0, 1);
 	assert_true(writer >= 0);
 	cqe = harness_next(&ring);
 	assert_int_equal(cqe.user_data, 1);
