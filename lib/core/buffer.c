@@ -253,7 +253,7 @@ static int install_range(struct ring *ring, const struct asyncring_clone_buffers
 
 		if (allocate_table(&larger, end))
 			return -ENOMEM;
-		for (unsigned i = 0; i < table->count; i++)
+		for (unsigned i = 0; table->slots && i < table->count; i++)
 			larger.slots[i] = table->slots[i];
 		asyncring__free(table->slots);
 		*table = larger;

@@ -227,17 +227,24 @@ static inline void stress_submit(struct asyncring *ring, unsigned count)
 		check_equal(submitted, count);
 }
 
+/* What a CQE says; struct asyncring_cqe itself cannot be handed around by value. */
+struct completion {
+	uint64_t user_data;
+	int32_t res;
+};
+
 /* Wait for a completion and take it out. */
-static inline struct asyncring_cqe stress_next(struct asyncring *ring)
+static inline struct completion stress_next(struct asyncring *ring)
 {
-	struct asyncring_cqe *cqe = NULL, copy;
+	struct asyncring_cqe *cqe = NULL;
+	struct completion copy;
 	int error;
 
 	do
 		error = asyncring_wait_cqe(ring, &cqe);
 	while (error == -EINTR);
 	check_equal(error, 0);
-	copy = *cqe;
+	copy = (struct completion){cqe->user_data, cqe->res};
 	asyncring_cqe_seen(ring, cqe);
 	return copy;
 }

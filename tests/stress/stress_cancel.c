@@ -76,7 +76,7 @@ static void cancel_one(struct round *round, unsigned which)
 
 static void take(struct round *round)
 {
-	struct asyncring_cqe cqe = stress_next(round->ring);
+	struct completion cqe = stress_next(round->ring);
 
 	round->expected--;
 	if (cqe.user_data == CANCEL_NAME) {
@@ -187,7 +187,7 @@ static void fifo_round(struct asyncring *ring, struct random *random, const char
 	if (!cancel || random_chance(random, 50))
 		other = open(path, O_RDWR | O_CLOEXEC);
 	while (expected--) {
-		struct asyncring_cqe cqe = stress_next(ring);
+		struct completion cqe = stress_next(ring);
 
 		if (cqe.user_data == CANCEL_NAME)
 			check(cqe.res == 0 || cqe.res == -ENOENT || cqe.res == -EALREADY);

@@ -52,7 +52,7 @@ static void some_work(struct asyncring *ring, struct random *random, int file)
 	}
 	check_equal(write(ends[1], "x", 1), 1);
 	for (unsigned left = cancel ? 3 : 2; left; left--) {
-		struct asyncring_cqe cqe = stress_next(ring);
+		struct completion cqe = stress_next(ring);
 
 		switch (cqe.user_data) {
 		case 1:

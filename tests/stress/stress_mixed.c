@@ -106,7 +106,7 @@ static void prepare_batch(struct job *job, unsigned count)
 	}
 }
 
-static void judge(struct job *job, const struct asyncring_cqe *cqe, bool seen[BATCH])
+static void judge(struct job *job, const struct completion *cqe, bool seen[BATCH])
 {
 	const struct expectation *expectation;
 
@@ -129,7 +129,7 @@ static void play(struct job *job)
 	prepare_batch(job, count);
 	stress_submit(&job->ring, count);
 	for (unsigned i = 0; i < count; i++) {
-		struct asyncring_cqe cqe = stress_next(&job->ring);
+		struct completion cqe = stress_next(&job->ring);
 
 		judge(job, &cqe, seen);
 	}
@@ -202,7 +202,7 @@ static void drains_keep_their_place(void **state)
 		}
 		check(asyncring_submit(&ring) >= 0);
 		for (unsigned n = 0; n < COUNT; n++) {
-			struct asyncring_cqe cqe = stress_next(&ring);
+			struct completion cqe = stress_next(&ring);
 
 			check_equal(cqe.res, 0);
 			if (cqe.user_data == drain)

@@ -96,7 +96,7 @@ static void *buffer_updater(void *argument)
 	return NULL;
 }
 
-static bool is_tag(const struct asyncring_cqe *cqe)
+static bool is_tag(const struct completion *cqe)
 {
 	uint64_t number = cqe->user_data - TAG;
 
@@ -111,9 +111,9 @@ static bool is_tag(const struct asyncring_cqe *cqe)
 }
 
 /* The completion of a request; tags that come in between are counted. */
-static struct asyncring_cqe next_request(void)
+static struct completion next_request(void)
 {
-	struct asyncring_cqe cqe;
+	struct completion cqe;
 
 	do
 		cqe = stress_next(&table.ring);
@@ -131,7 +131,7 @@ static void check_one_letter(const unsigned char *data, unsigned size)
 static void collect_remaining_tags(void)
 {
 	while (table.tags_seen < atomic_load(&table.tags_given)) {
-		struct asyncring_cqe cqe = stress_next(&table.ring);
+		struct completion cqe = stress_next(&table.ring);
 
 		check(is_tag(&cqe));
 	}
@@ -151,7 +151,7 @@ static void read_from_slots(struct random *random, unsigned char data[DEPTH][SIZ
 	}
 	stress_submit(&table.ring, DEPTH);
 	for (unsigned i = 0; i < DEPTH; i++) {
-		struct asyncring_cqe cqe = next_request();
+		struct completion cqe = next_request();
 
 		check(cqe.user_data < DEPTH);
 		if (cqe.res == -EBADF)
@@ -197,7 +197,7 @@ static void write_from_slots(struct random *random)
 	table.last_use += DEPTH;
 	stress_submit(&table.ring, DEPTH);
 	for (unsigned i = 0; i < DEPTH; i++) {
-		struct asyncring_cqe cqe = next_request();
+		struct completion cqe = next_request();
 		unsigned place = (unsigned)cqe.user_data / THINGS;
 
 		check(place < 64);
@@ -259,7 +259,7 @@ static void chains_bring_their_files_along(void **state)
 		}
 		stress_submit(&table.ring, 3 * SLOTS);
 		for (unsigned n = 0; n < 3 * SLOTS; n++) {
-			struct asyncring_cqe cqe = next_request();
+			struct completion cqe = next_request();
 
 			/* The name is the answer that must come. */
 			check_equal(cqe.res, cqe.user_data);

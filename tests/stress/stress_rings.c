@@ -173,7 +173,7 @@ static void one_life(unsigned index, struct random *random)
 		stress_submit(&ring, 1);
 	}
 	while (expected) {
-		struct asyncring_cqe cqe = stress_next(&ring);
+		struct completion cqe = stress_next(&ring);
 
 		switch (cqe.user_data) {
 		case 1:
@@ -293,7 +293,7 @@ static void a_file_goes_round(void **state)
 	for (unsigned i = 0; i < 1000 && stress_time_left(start); i++) {
 		struct asyncring *from = &rings[i % THREADS], *to = &rings[(i + 1) % THREADS];
 		struct asyncring_sqe *sqe = stress_sqe(from, 0);
-		struct asyncring_cqe sent, received;
+		struct completion sent, received;
 		char byte = (char)i, back = 0;
 		int none = -1;
 
