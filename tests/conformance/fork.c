@@ -5,7 +5,7 @@
  * Calls of a child on an inherited ring are not judged here: the kernel carries them out, asyncring
  * may refuse them.
  */
-#include <dirent.h>
+#include "../settle.h"
 #include "harness.h"
 
 /* Run body in a child, which must leave with 0 within the time limit of the program. */
@@ -65,44 +65,6 @@ static void a_child_has_rings_of_its_own(void **state)
 		in_child(use_ring_of_its_own, &flags[i]);
 }
 
-/*
- * Wait until the library's threads have come up and those that carry requests out are asleep. A
- * fork copies every lock as it is, and a thread that starts holds some that are not ours: those of
- * a sanitizer's allocator are not made good in the child.
- */
-static bool threads_settled(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	struct dirent *task;
-	bool settled = true;
-
-	while (tasks && (task = readdir(tasks))) {
-		char path[300], name[32] = "", state = 0;
-		FILE *file;
-
-		if (task->d_name[0] == '.' || atoi(task->d_name) == getpid())
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", task->d_name);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (fscanf(file, "%*d (%31[^)]) %c", name, &state) != 2 ||
-		    strncmp(name, "iou-", 4) || (!strncmp(name, "iou-wrk", 7) && state != 'S'))
-			settled = false;
-		fclose(file);
-	}
-	if (tasks)
-		closedir(tasks);
-	return settled;
-}
-
-static void settle_threads(void)
-{
-	for (int i = 0; i < 10000 && !threads_settled(); i++)
-		poll(NULL, 0, 1);
-	assert_true(threads_settled());
-}
-
 /* The same while the parent has rings, threads and requests in every state. */
 static void a_child_of_a_busy_parent(void **state)
 {
@@ -123,7 +85,7 @@ static void a_child_of_a_busy_parent(void **state)
 		sqe->user_data = i;
 	}
 	harness_submit(&ring, 2);
-	settle_threads();
+	assert_true(settle_threads());
 	for (unsigned i = 0; i < 5; i++)
 		in_child(use_ring_of_its_own, &no_flags);
 

@@ -6,9 +6,9 @@
  *
  * What a child finds out it says with its exit status: 0, or the line that was not as expected.
  */
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
+#include "../settle.h"
 #include "support.h"
 
 #include <spawn.h>
@@ -94,9 +94,11 @@ static void parent_is_unharmed(void)
 
 static void rule_9_fork_of_an_idle_ring(void **state)
 {
-	pid_t child = fork();
+	pid_t child;
 
 	(void)state;
+	assert_true(settle_threads());
+	child = fork();
 	if (!child) {
 		refused_in_child(&ring);
 		use_own_ring();
@@ -108,44 +110,6 @@ static void rule_9_fork_of_an_idle_ring(void **state)
 }
 
 /* Several in flight: waiting for a pipe, drained behind it, linked to it. */
-/*
- * Wait until the library's threads have come up and those that carry requests out are asleep. A
- * fork copies every lock as it is, and a thread that starts holds some that are not ours: those of
- * a sanitizer's allocator are not made good in the child.
- */
-static bool threads_settled(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	struct dirent *task;
-	bool settled = true;
-
-	while (tasks && (task = readdir(tasks))) {
-		char path[300], name[32] = "", state = 0;
-		FILE *file;
-
-		if (task->d_name[0] == '.' || atoi(task->d_name) == getpid())
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", task->d_name);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (fscanf(file, "%*d (%31[^)]) %c", name, &state) != 2 ||
-		    strncmp(name, "iou-", 4) || (!strncmp(name, "iou-wrk", 7) && state != 'S'))
-			settled = false;
-		fclose(file);
-	}
-	if (tasks)
-		closedir(tasks);
-	return settled;
-}
-
-static void settle_threads(void)
-{
-	for (int i = 0; i < 10000 && !threads_settled(); i++)
-		poll(NULL, 0, 1);
-	assert_true(threads_settled());
-}
-
 static void rule_9_fork_with_work_in_flight(void **state)
 {
 	struct asyncring_sqe *sqe;
@@ -164,7 +128,7 @@ static void rule_9_fork_with_work_in_flight(void **state)
 		asyncring_prep_nop(sqe);
 		sqe->flags |= ASYNCRING_SQE_IO_DRAIN;
 		assert_int_equal(asyncring_submit(&ring), 3);
-		settle_threads();
+		assert_true(settle_threads());
 		child = fork();
 		if (!child) {
 			refused_in_child(&ring);
@@ -197,7 +161,7 @@ static void rule_9_child_holds_no_pins(void **state)
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	asyncring_prep_read(support_sqe(&ring), ends[0], buffer, 1, 0);
 	assert_int_equal(asyncring_submit(&ring), 1);
-	settle_threads();
+	assert_true(settle_threads());
 	child = fork();
 	if (!child) {
 		close(ends[0]);
@@ -285,9 +249,11 @@ static void rule_9_fork_while_other_threads_submit(void **state)
 
 static void rule_9_grandchild_has_rings_too(void **state)
 {
-	pid_t child = fork();
+	pid_t child;
 
 	(void)state;
+	assert_true(settle_threads());
+	child = fork();
 	if (!child) {
 		struct asyncring own;
 		pid_t grandchild;
@@ -295,6 +261,7 @@ static void rule_9_grandchild_has_rings_too(void **state)
 
 		CHILD_ASSERT(!asyncring_queue_init(4, &own, 0));
 		use_own_ring();
+		CHILD_ASSERT(settle_threads());
 		grandchild = fork();
 		if (!grandchild) {
 			refused_in_child(&ring);

@@ -328,7 +328,10 @@ static void link_chain(struct generator *gen, unsigned first, unsigned last)
 		struct step *step = &gen->batch->steps[i];
 
 		step->sqe_flags |= percent(gen, 60) ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
-		if (gen->clean && percent(gen, 50))
+		/* Whether a descriptor was opened or closed must be known: its number is used
+		 * again. */
+		if (gen->clean && percent(gen, 50) && step->action != DO_OPEN &&
+		    step->action != DO_CLOSE)
 			step->sqe_flags |= IOSQE_CQE_SKIP_SUCCESS;
 	}
 	if (gen->drains)
