@@ -146,11 +146,27 @@ void asyncring__batch_hand_over(struct ring *ring)
 		asyncring__request_put_submitter(punted[i]);
 }
 
+/*
+ * Preparation does not copy arguments that nobody may need any more when the request has been
+ * issued. One that fails at once may have failed before they were looked at: if preparation would
+ * have refused them, the request ends as if it had.
+ */
+static bool end(struct request *request)
+{
+	int error = request->completion.res < 0 ? asyncring__request_stabilise(request) : 0;
+
+	if (error) {
+		request_set_result(request, error);
+		request->flags |= REQ_PREP_FAILED;
+	}
+	asyncring__request_done(request);
+	return true;
+}
+
 static bool end_with(struct request *request, int error)
 {
 	request_set_result(request, error);
-	asyncring__request_done(request);
-	return true;
+	return end(request);
 }
 
 /*
@@ -174,12 +190,16 @@ static bool run_on_the_spot(struct request *request)
 static bool punt(struct request *request)
 {
 	struct batch *batch = &request->ring->batch;
-	int error = keep_file(request);
-	bool no_descriptor = error == -EMFILE || error == -ENFILE;
+	int error = asyncring__request_stabilise(request);
+	bool no_descriptor;
 
-	if (!error || no_descriptor)
-		error = asyncring__request_stabilise(request);
-	if (error)
+	if (error) {
+		request->flags |= REQ_PREP_FAILED;
+		return end_with(request, error);
+	}
+	error = keep_file(request);
+	no_descriptor = error == -EMFILE || error == -ENFILE;
+	if (error && !no_descriptor)
 		return end_with(request, error);
 	classify(request);
 	decide_to_wait(request);
@@ -214,8 +234,7 @@ bool asyncring__issue_inline(struct request *request)
 	}
 	if (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
 		return punt(request);
-	asyncring__request_done(request);
-	return true;
+	return end(request);
 }
 
 void asyncring__batch_finish(struct ring *ring)

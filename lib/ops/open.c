@@ -249,19 +249,6 @@ static int open_blocking(const struct request *request, const struct open *open)
 	return (int)sys(SYS_openat2, request->fd, open->path, &how, sizeof(how));
 }
 
-/*
- * Preparation did not look at the path, to save a copy. If it is one that preparation should have
- * refused, the request ends as if it had.
- */
-static void check_path_late(struct request *request, int result)
-{
-	if (request->async_data ||
-	    (result != -EFAULT && result != -ENOENT && result != -ENAMETOOLONG))
-		return;
-	if (asyncring__open_copy_args(request) == result)
-		request->flags |= REQ_PREP_FAILED;
-}
-
 /* Move the descriptor into the slot the application wants it in. What the request answers. */
 static int install(struct request *request, const struct open *open, int fd, unsigned flags)
 {
@@ -287,7 +274,6 @@ enum issue_result asyncring__open_issue(struct request *request, unsigned flags)
 		result = open_cached(request, open);
 		if (result == -EAGAIN && !(open->how.resolve & LOOKUP_CACHED))
 			return ISSUE_NEED_WORKER;
-		check_path_late(request, result);
 	}
 	if (result >= 0 && open->file_index)
 		result = install(request, open, result, flags);

@@ -30,7 +30,7 @@ enum {
 	RWF_KNOWN = 0x1ff,	   /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
 	VECTOR_MAX = 1024,
-	/* More than this is not copied in the submitter's time. */
+	/* More than this is not copied in the submitter's time (an array's sum is not known). */
 	INLINE_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
@@ -239,22 +239,38 @@ static long transfer(const struct rw *rw, int fd, const struct iovec *vector, un
 static bool mode_allows(const struct request *request)
 {
 	const struct rw *rw = request_data(request, const struct rw);
-	int mode = sys_fcntl(request_fd(request), F_GETFL, 0) & O_ACCMODE;
+	int flags = sys_fcntl(request_fd(request), F_GETFL, 0);
 
-	return mode != (rw->write ? O_RDONLY : O_WRONLY);
+	if (flags < 0 || flags & O_PATH)
+		return false;
+	return (flags & O_ACCMODE) != (rw->write ? O_RDONLY : O_WRONLY);
+}
+
+/*
+ * io_uring looks at the file's mode, the flags and the offset, in this order, and at all of them
+ * even if there is nothing to move. The plain calls look at the offset first, and at an empty
+ * transfer no further than the mode.
+ */
+static long in_order(const struct request *request, long result)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	bool empty = !result && !wanted(rw);
+
+	if (!empty && (result != -EINVAL || rw->offset >= -1))
+		return result;
+	if (!mode_allows(request))
+		return -EBADF;
+	if (rw->flags & ~(uint32_t)RWF_KNOWN)
+		return -EOPNOTSUPP;
+	return rw->offset < -1 ? -EINVAL : result;
 }
 
 static enum issue_result finish(struct request *request, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 
-	/* io_uring looks at the file's mode and the flags first, the plain calls at the offset. */
-	if (result == -EINVAL && rw->offset < -1) {
-		if (!mode_allows(request))
-			result = -EBADF;
-		else if (rw->flags & ~(uint32_t)RWF_KNOWN)
-			result = -EOPNOTSUPP;
-	}
+	if (!rw->done)
+		result = in_order(request, result);
 
 	/* A file system that cannot write without waiting would have to wait. */
 	if (result == -EOPNOTSUPP && rw->write && rw->flags & RWF_NOWAIT &&
@@ -311,19 +327,6 @@ static int check_polled(const struct request *request, const struct hint *hint)
 }
 
 /* ---- inline ---- */
-
-/* A pointer to vectors that cannot be read is for preparation to refuse; found out only now. */
-static enum issue_result bad_address(struct request *request)
-{
-	struct rw *rw = request_data(request, struct rw);
-
-	if (rw->vectored && !(request->flags & REQ_ARGS_COPIED) &&
-	    asyncring__request_stabilise(request)) {
-		rw->count = 0;
-		request->flags |= REQ_PREP_FAILED;
-	}
-	return finish(request, -EFAULT);
-}
 
 /* Whether a plain write may be made in the application's thread; asked once per submission. */
 static bool file_size_unlimited(struct ring *ring)
@@ -455,8 +458,6 @@ static enum issue_result issue_inline(struct request *request)
 			return ISSUE_NEED_WORKER;
 		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
 	}
-	if (result == -EFAULT)
-		return bad_address(request);
 	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(result)) {
 		remember_refusal(request);
 		return ISSUE_NEED_WORKER;
