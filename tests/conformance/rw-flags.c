@@ -63,6 +63,28 @@ static void unknown_flags_are_refused(void **state)
 	close(fd);
 }
 
+/* The order of the checks: the descriptor, its mode, the flags, the offset, the length. */
+static void empty_transfers_are_checked_too(void **state)
+{
+	struct ops *ops = *state;
+	int fd = harness_temp_file(100);
+	struct iovec empty = {0};
+
+	assert_int_equal(write_with(&ops->ring, fd, "", 0, 0), 0);
+	assert_int_equal(write_with(&ops->ring, fd, "", 0, 1u << 20), -EOPNOTSUPP);
+	assert_int_equal(write_with(&ops->ring, fd, "", -2, 1u << 20), -EOPNOTSUPP);
+	assert_int_equal(write_with(&ops->ring, fd, "", -2, 0), -EINVAL);
+	assert_int_equal(write_with(&ops->ring, 100000, "", -2, 1u << 20), -EBADF);
+	assert_int_equal(write_with(&ops->ring, 100000, "abc", -2, 0), -EBADF);
+	for (unsigned count = 0; count < 2; count++) {
+		struct io_uring_sqe *sqe = ops_prep(&ops->ring, 0, 0, readv, fd, &empty, count, 0);
+
+		sqe->rw_flags = 1 << 20;
+		assert_int_equal(harness_result(&ops->ring), -EOPNOTSUPP);
+	}
+	close(fd);
+}
+
 static void append_flag_writes_at_the_end(void **state)
 {
 	struct ops *ops = *state;
@@ -260,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ops_test(sync_flags_are_taken),
 		ops_test(unknown_flags_are_refused),
+		ops_dir_test(empty_transfers_are_checked_too),
 		ops_dir_test(append_flag_writes_at_the_end),
 		ops_dir_test(noappend_flag_overrides_the_open_flag),
 		ops_test(dontcache_answers_as_the_system_call),

@@ -154,7 +154,20 @@ static void errors_of_preparation(void **state)
 	/* Something to be copied that is not there. */
 	io_uring_prep_readv(fresh(&sqe), file, (void *)(uintptr_t)8, 1, 0);
 	expect_to_end_the_batch(&sqe, -EFAULT);
+	sqe.flags = IOSQE_ASYNC;
+	expect_to_end_the_batch(&sqe, -EFAULT);
 	io_uring_prep_openat(fresh(&sqe), AT_FDCWD, (void *)(uintptr_t)8, O_RDONLY, 0);
+	expect_to_end_the_batch(&sqe, -EFAULT);
+
+	/* It comes before all that is wrong with the file. */
+	io_uring_prep_readv(fresh(&sqe), 100000, (void *)(uintptr_t)8, 1, 0);
+	expect_to_end_the_batch(&sqe, -EFAULT);
+	io_uring_prep_writev(fresh(&sqe), file, (void *)(uintptr_t)8, 1, (uint64_t)-2);
+	expect_to_end_the_batch(&sqe, -EFAULT);
+	io_uring_prep_readv(fresh(&sqe), 7, (void *)(uintptr_t)8, 1, 0);
+	sqe.flags = IOSQE_FIXED_FILE;
+	expect_to_end_the_batch(&sqe, -EFAULT);
+	io_uring_prep_openat(fresh(&sqe), 100000, (void *)(uintptr_t)8, O_RDONLY, 0);
 	expect_to_end_the_batch(&sqe, -EFAULT);
 	close(file);
 }
