@@ -135,6 +135,13 @@ void asyncring__drain_resume(struct ring *ring);
 void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 
 /*
+ * A multishot request has something to say and goes on: post a CQE with @res and @cqe_flags, to
+ * which CQE_F_MORE is added. False if it does not fit (or older ones still wait for room): nothing
+ * was posted, and the request must end with this as its own, final result. Called from issue().
+ */
+bool asyncring__request_post(const struct request *request, int32_t res, uint32_t cqe_flags);
+
+/*
  * Post a CQE that belongs to no request (messages from other rings): what @from says, its list node
  * excepted. 0 or -ENOMEM.
  */

@@ -196,6 +196,34 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
 	asyncring__notify(ring, &wake, async);
 }
 
+bool asyncring__request_post(const struct request *request, int32_t res, uint32_t cqe_flags)
+{
+	struct ring *ring = request->ring;
+	struct completion completion = {
+		.user_data = request->completion.user_data,
+		.res = res,
+		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+	};
+	struct cq_writer writer;
+	struct wake wake;
+	bool written;
+
+	lock_acquire(&ring->control->cq_lock);
+	writer_begin(&writer, ring);
+	written = list_empty(&ring->backlog) && list_empty(&ring->deferred) &&
+		  write_completion(&writer, &completion);
+	if (!written) {
+		lock_release(&ring->control->cq_lock);
+		return false;
+	}
+	writer_commit(&writer);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+	return true;
+}
+
 /* An extra completion owns its memory; a request's goes back to the free list. */
 static void recycle(struct completion *completion)
 {

@@ -59,6 +59,8 @@ enum request_flags {
 	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
 	REQ_DEFERRED = 1 << 26,	     /* completes as if it had been asynchronous */
 	REQ_CLEANUP = 1 << 27,	     /* the operation's cleanup() has something to let go of */
+	REQ_POLL_FIRST = 1 << 28,    /* wait for readiness before the first attempt */
+	REQ_MULTISHOT = 1 << 29,     /* stays after it has posted a CQE (asyncring__request_post) */
 };
 
 /*
@@ -115,6 +117,11 @@ struct request {
 	 */
 	_Atomic uint32_t references;
 	uint32_t serial_key; /* constant after hand-over: lane of the inode, with REQ_SERIAL */
+	/*
+	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
+	 * properties of the operation say; its prep() may set another. Constant afterwards.
+	 */
+	uint32_t poll_events;
 
 	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
 	void *async_data;

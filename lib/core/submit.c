@@ -146,6 +146,8 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->op = op;
 	if (!op)
 		return -EINVAL;
+	request->poll_events = (op->properties & OP_POLL_IN ? EPOLLIN : 0) |
+			       (op->properties & OP_POLL_OUT ? EPOLLOUT : 0);
 	if (op->properties & OP_SQE128) {
 		int error = take_second_half(ring, cursor);
 

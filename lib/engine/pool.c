@@ -431,13 +431,6 @@ bool asyncring__pool_interrupted(void)
 	return interrupted;
 }
 
-static short poll_events(const struct request *request)
-{
-	unsigned properties = request->op->properties;
-
-	return (properties & OP_POLL_IN ? POLLIN : 0) | (properties & OP_POLL_OUT ? POLLOUT : 0);
-}
-
 /* The request enters the state in which it may be taken; false if it is to stop already. */
 static bool begin_waiting(struct request *request)
 {
@@ -465,7 +458,7 @@ static bool end_waiting(struct request *request)
 
 int asyncring__pool_wait_ready(struct request *request)
 {
-	struct pollfd poll = {.fd = request_fd(request), .events = poll_events(request)};
+	struct pollfd poll = {.fd = request_fd(request), .events = (short)request->poll_events};
 
 	for (;;) {
 		int ready;

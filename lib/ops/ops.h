@@ -14,7 +14,7 @@
 enum issue_result {
 	ISSUE_DONE,	   /* finished: the result is set */
 	ISSUE_NEED_WORKER, /* would block, and no readiness to wait for: run it blocking */
-	ISSUE_NEED_POLL,   /* would block until its file is ready as OP_POLL_IN, _OUT say */
+	ISSUE_NEED_POLL,   /* would block until its file is ready as request->poll_events says */
 };
 
 /* How issue() is called. */
@@ -33,7 +33,7 @@ enum op_properties {
 	OP_IOPRIO = 1 << 1,	   /* reads sqe->ioprio; everywhere else it must be zero */
 	OP_WORKER = 1 << 2,	   /* has no way to run without blocking: straight to a worker */
 	OP_POLL_IN = 1 << 3,	   /* waits for its file to be readable ... */
-	OP_POLL_OUT = 1 << 4,	   /* ... or writable */
+	OP_POLL_OUT = 1 << 4,	   /* ... or writable: what request->poll_events starts as */
 	OP_SERIAL_INODE = 1 << 5,  /* on a regular file, one at a time per inode on workers */
 	OP_UNBOUNDED = 1 << 6,	   /* may block for ever although it has no pollable file */
 	OP_IOPOLL = 1 << 7,	   /* allowed on a ring with SETUP_IOPOLL */
@@ -51,7 +51,12 @@ struct op {
 	 * 0, or the negative errno with which the request is refused.
 	 */
 	int (*prep)(struct request *request, const struct asyncring_sqe *sqe);
-	/* Carry the request out; see enum issue_flags. @flags is 0 on a worker. */
+	/*
+	 * Carry the request out; see enum issue_flags. @flags is 0 on a worker. After
+	 * ISSUE_NEED_POLL it is called again, as the submitter calls it, each time the file has
+	 * become ready; so a multishot operation takes what there is, posts it
+	 * (asyncring__request_post) and answers ISSUE_NEED_POLL, until it ends with ISSUE_DONE.
+	 */
 	enum issue_result (*issue)(struct request *request, unsigned flags);
 	/*
 	 * Copy whatever the SQE points to, data buffers excepted. Called at most once, before the
