@@ -32,6 +32,7 @@
 #include "lock.h"
 
 struct buffer;
+struct buffer_groups;
 struct file;
 struct request;
 struct sq_thread;
@@ -217,6 +218,7 @@ struct ring {
 	/* ---- registered resources: submit_lock ---- */
 	struct file_table files;
 	struct buffer_table buffers;
+	struct buffer_groups *buffer_groups; /* buffer_group.c; NULL: none yet */
 	struct restrictions restrictions;
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;

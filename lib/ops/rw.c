@@ -11,11 +11,16 @@
  *
  * Writes to streams are left to workers, which have SIGPIPE blocked; a plain inline write is not
  * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
+ *
+ * With BUFFER_SELECT the memory comes from a group of provided buffers. On a stream, where nothing
+ * blocks, a buffer is taken only when something was read into it; elsewhere, and on a worker, the
+ * first attempt takes it for good.
  */
 #include <limits.h>
 #include <string.h>
 
 #include "../core/core.h"
+#include "../core/provided.h"
 #include "../engine/pool.h"
 #include "families.h"
 
@@ -46,6 +51,8 @@ struct rw {
 	bool write;
 	bool vectored;
 	bool fixed;
+	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
+	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
 
 /* ---- preparation ---- */
@@ -97,7 +104,23 @@ static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe,
 	rw->vector = &rw->single;
 	rw->count = 1;
 	rw->fixed = fixed;
+	rw->length = sqe->len;
 	return error;
+}
+
+/* The one vector that goes with a provided buffer says how long it may be, and nothing else. */
+static int prep_vector_select(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+
+	if (rw->count != 1)
+		return -EINVAL;
+	if (asyncring__copy_in(&rw->single, (uintptr_t)rw->vector, sizeof(rw->single)))
+		return -EFAULT;
+	rw->length = (uint32_t)rw->single.iov_len;
+	rw->vector = &rw->single;
+	rw->vectored = false;
+	return 0;
 }
 
 static int prep_vector(struct request *request, const struct asyncring_sqe *sqe, bool write,
@@ -112,6 +135,8 @@ static int prep_vector(struct request *request, const struct asyncring_sqe *sqe,
 	rw->count = sqe->len;
 	rw->vectored = true;
 	rw->fixed = fixed;
+	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		return prep_vector_select(request);
 	/* Each vector is checked against the buffer, so they must be ours before they are used. */
 	if (!error && fixed) {
 		request->flags |= REQ_ARGS_COPIED;
@@ -576,19 +601,100 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 	return result;
 }
 
+static enum issue_result issue(struct request *request, unsigned flags)
+{
+	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
+}
+
+/* ---- provided buffers ---- */
+
+/* That there is no such file comes before what is wrong with the buffer. */
+static int file_first(const struct request *request, int error)
+{
+	return sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : error;
+}
+
+static void clamp(struct rw *rw)
+{
+	if (rw->single.iov_len > TRANSFER_MAX)
+		rw->single.iov_len = TRANSFER_MAX;
+}
+
+/* With a buffer that the request has for good. */
+static enum issue_result issue_taken(struct request *request, unsigned flags)
+{
+	struct rw *rw = request_data(request, struct rw);
+
+	if (!rw->taken) {
+		int error = asyncring__buffers_take(request, flags, &rw->single, rw->length);
+
+		if (error)
+			return finish(request, file_first(request, error));
+		rw->taken = true;
+		clamp(rw);
+	}
+	return issue(request, flags);
+}
+
+/* How many bytes of the buffer count as used; -1: it stays in the group. */
+static int64_t bytes_to_commit(const struct request *request, const struct picked_buffers *picked,
+			       enum issue_result result)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+
+	/* What is to be completed by a worker needs all of it. */
+	if (result != ISSUE_DONE)
+		return rw->done ? (int64_t)rw->single.iov_len : -1;
+	if (request->completion.res >= 0)
+		return request->completion.res;
+	/* A failure costs a buffer, but none of a ring. */
+	return picked->from_ring || file_first(request, 0) ? -1 : 0;
+}
+
+/* With a buffer that is the request's only if something is read. submit_lock is held. */
+static enum issue_result issue_picked(struct request *request, unsigned flags)
+{
+	struct rw *rw = request_data(request, struct rw);
+	struct picked_buffers picked;
+	enum issue_result result;
+	int64_t bytes;
+	int count = asyncring__buffers_pick(request, flags, &rw->single, 1, rw->length, &picked);
+
+	if (count < 0)
+		return finish(request, file_first(request, count));
+	clamp(rw);
+	result = issue(request, flags);
+	bytes = bytes_to_commit(request, &picked, result);
+	if (bytes < 0) {
+		asyncring__buffers_return(request, &picked);
+		return result;
+	}
+	rw->taken = true;
+	request->completion.flags |= asyncring__buffers_commit(request, &picked, (uint64_t)bytes);
+	return result;
+}
+
+static enum issue_result issue_selected(struct request *request, unsigned flags)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	struct hint hint;
+
+	if (rw->taken || !(flags & ISSUE_LOCKED))
+		return issue_taken(request, flags);
+	hint = file_hint(request, false);
+	/* Of what is no file at all the call itself tells, and then no buffer is taken. */
+	if (hint.kind == FILE_POLLABLE || hint.kind == FILE_UNKNOWN)
+		return issue_picked(request, flags);
+	return issue_taken(request, flags);
+}
+
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
 	int error = check_fixed(request, flags);
 
-	/* That there is no such file comes before what is wrong with the buffer. */
-	if (error && sys_fcntl(request_fd(request), F_GETFD, 0) < 0)
-		error = -EBADF;
-	/* Provided buffers cannot be registered yet, so there is none to be had in any group. */
-	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
-		error = sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : -ENOBUFS;
 	if (error)
-		return finish(request, error);
-	if (flags & ISSUE_NONBLOCK)
-		return issue_inline(request);
-	return issue_blocking(request, flags);
+		return finish(request, file_first(request, error));
+	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		return issue_selected(request, flags);
+	return issue(request, flags);
 }
