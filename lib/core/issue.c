@@ -105,11 +105,16 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 	}
 }
 
-/* On a stream the worker waits before it tries: so a canceller can take it back from the start. */
+/*
+ * On a stream the worker waits before it tries: so a canceller can take it back from the start. But
+ * one that was not tried at all and wants a provided buffer has to learn whether there is one.
+ */
 static void decide_to_wait(struct request *request)
 {
 	const struct file *file = request->file;
 
+	if (request->flags & ASYNCRING_SQE_ASYNC && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		return;
 	if (file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
 	    request->op->properties & (OP_POLL_IN | OP_POLL_OUT))
 		request->flags |= REQ_WAIT_FIRST | REQ_UNBOUNDED;

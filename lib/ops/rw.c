@@ -309,9 +309,11 @@ static enum issue_result finish(struct request *request, long result)
 	return ISSUE_DONE;
 }
 
-static bool refused(long result)
+/* Was it RWF_NOWAIT that was refused? Of flags that nobody knows there is no telling, nor need. */
+static bool refused(const struct rw *rw, long result)
 {
-	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
+	return !(rw->flags & ~(uint32_t)RWF_KNOWN) &&
+	       (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM);
 }
 
 /* Registered buffer of a request; every vector must lie within, and not be empty. 0 or -EFAULT. */
@@ -483,7 +485,7 @@ static enum issue_result issue_inline(struct request *request)
 			return ISSUE_NEED_WORKER;
 		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
 	}
-	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(result)) {
+	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(rw, result)) {
 		remember_refusal(request);
 		return ISSUE_NEED_WORKER;
 	}
@@ -526,12 +528,12 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 		return finish(request, 0);
 	if (nowait) {
 		result = transfer_stream(request, RWF_NOWAIT);
-		if (!asked && refused(result)) {
+		if (!asked && refused(rw, result)) {
+			/* Then as the others, which are told apart when it starts anew. */
 			remember_refusal(request);
-			nowait = false;
+			return ISSUE_NEED_POLL;
 		}
-	}
-	if (!nowait) {
+	} else {
 		/* Without NOWAIT a call may only be made when the file says that it is ready. */
 		if (!(request->flags & REQ_READY))
 			return ISSUE_NEED_POLL;
@@ -624,16 +626,26 @@ static void clamp(struct rw *rw)
 static enum issue_result issue_taken(struct request *request, unsigned flags)
 {
 	struct rw *rw = request_data(request, struct rw);
+	int error = asyncring__buffers_take(request, flags, &rw->single, rw->length);
 
-	if (!rw->taken) {
-		int error = asyncring__buffers_take(request, flags, &rw->single, rw->length);
-
-		if (error)
-			return finish(request, file_first(request, error));
-		rw->taken = true;
-		clamp(rw);
-	}
+	if (error)
+		return finish(request, file_first(request, error));
+	rw->taken = true;
+	clamp(rw);
 	return issue(request, flags);
+}
+
+/* What the file is, and not only what its number was when it was last looked at. */
+static struct hint certain_hint(const struct request *request)
+{
+	struct hint hint = {.kind = FILE_UNKNOWN};
+	struct stat status;
+	int open_flags;
+
+	if (request->file)
+		return request->file->hint;
+	asyncring__hint_learn(request->fd, &hint, &status, &open_flags);
+	return hint;
 }
 
 /* How many bytes of the buffer count as used; -1: it stays in the group. */
@@ -641,17 +653,27 @@ static int64_t bytes_to_commit(const struct request *request, const struct picke
 			       enum issue_result result)
 {
 	const struct rw *rw = request_data(request, const struct rw);
+	int64_t length = (int64_t)rw->single.iov_len;
+	int32_t res = request->completion.res;
 
-	/* What is to be completed by a worker needs all of it. */
-	if (result != ISSUE_DONE)
-		return rw->done ? (int64_t)rw->single.iov_len : -1;
-	if (request->completion.res >= 0)
-		return request->completion.res;
-	/* A failure costs a buffer, but none of a ring. */
-	return picked->from_ring || file_first(request, 0) ? -1 : 0;
+	if (result == ISSUE_DONE && length && res == length)
+		return length;
+	if (result == ISSUE_NEED_POLL)
+		return -1;
+	switch (certain_hint(request).kind) {
+	case FILE_UNKNOWN:
+		return -1;
+	case FILE_POLLABLE:
+		if (result != ISSUE_DONE)
+			return -1;
+		/* A failure costs a buffer, but none of a ring. */
+		return res >= 0 || !picked->from_ring ? res : -1;
+	}
+	/* Taken at the first attempt, and with what was asked for, whatever came of it. */
+	return length;
 }
 
-/* With a buffer that is the request's only if something is read. submit_lock is held. */
+/* With a buffer that is the request's only if it is used. Nothing in here blocks. */
 static enum issue_result issue_picked(struct request *request, unsigned flags)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -679,11 +701,15 @@ static enum issue_result issue_selected(struct request *request, unsigned flags)
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
 
-	if (rw->taken || !(flags & ISSUE_LOCKED))
-		return issue_taken(request, flags);
-	hint = file_hint(request, false);
-	/* Of what is no file at all the call itself tells, and then no buffer is taken. */
-	if (hint.kind == FILE_POLLABLE || hint.kind == FILE_UNKNOWN)
+	if (rw->taken)
+		return issue(request, flags);
+	if (flags & ISSUE_NONBLOCK)
+		return issue_picked(request, flags);
+	hint = file_hint(request, true);
+	if (hint.kind == FILE_UNKNOWN)
+		return issue_picked(request, flags);
+	/* What knows no NOWAIT is read when it is ready, in a way that may block all the same. */
+	if (hint.kind == FILE_POLLABLE && (hint.nowait_reads || !(request->flags & REQ_READY)))
 		return issue_picked(request, flags);
 	return issue_taken(request, flags);
 }
