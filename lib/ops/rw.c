@@ -13,8 +13,8 @@
  * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
  *
  * With BUFFER_SELECT the memory comes from a group of provided buffers. On a stream, where nothing
- * blocks, a buffer is taken only when something was read into it; elsewhere, and on a worker, the
- * first attempt takes it for good.
+ * blocks, a buffer of a ring is taken only when something was read into it; single buffers, and
+ * both on other files, are taken for good by the first attempt.
  */
 #include <limits.h>
 #include <string.h>
@@ -658,16 +658,16 @@ static int64_t bytes_to_commit(const struct request *request, const struct picke
 
 	if (result == ISSUE_DONE && length && res == length)
 		return length;
+	/* A buffer of a ring is taken when there is something in it, a single one at once. */
 	if (result == ISSUE_NEED_POLL)
-		return -1;
+		return picked->from_ring ? -1 : 0;
 	switch (certain_hint(request).kind) {
 	case FILE_UNKNOWN:
 		return -1;
 	case FILE_POLLABLE:
-		if (result != ISSUE_DONE)
+		if (picked->from_ring && (result != ISSUE_DONE || res < 0))
 			return -1;
-		/* A failure costs a buffer, but none of a ring. */
-		return res >= 0 || !picked->from_ring ? res : -1;
+		return res >= 0 ? res : 0;
 	}
 	/* Taken at the first attempt, and with what was asked for, whatever came of it. */
 	return length;
