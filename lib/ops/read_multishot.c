@@ -118,6 +118,9 @@ enum issue_result asyncring__read_multishot_issue(struct request *request, unsig
 		uint32_t cqe_flags;
 		long result = asyncring__buffers_pick(request, flags, &vector, 1, 0, &picked);
 
+		/* The want of a buffer is an end only when there is something to read. */
+		if (result < 0 && round)
+			break;
 		if (result < 0)
 			return end(request, result);
 		result = read_once(request, &vector);

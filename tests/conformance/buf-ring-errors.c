@@ -235,16 +235,11 @@ static void tail_that_is_nonsense(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BUFFERS_TEST(number_of_entries),
-		BUFFERS_TEST(fields_that_must_be_right),
-		BUFFERS_TEST(memory_of_the_ring),
-		BUFFERS_TEST(group_that_exists),
-		BUFFERS_TEST(group_that_does_not_exist),
-		BUFFERS_TEST(status_call),
-		BUFFERS_TEST(files_that_cannot_be_read),
-		BUFFERS_TEST(addresses_that_are_not_there),
-		BUFFERS_TEST(no_room_in_the_buffer),
-		BUFFERS_TEST(tail_that_is_nonsense),
+		BUFFERS_TEST(number_of_entries),	 BUFFERS_TEST(fields_that_must_be_right),
+		BUFFERS_TEST(memory_of_the_ring),	 BUFFERS_TEST(group_that_exists),
+		BUFFERS_TEST(group_that_does_not_exist), BUFFERS_TEST(status_call),
+		BUFFERS_TEST(files_that_cannot_be_read), BUFFERS_TEST(addresses_that_are_not_there),
+		BUFFERS_TEST(no_room_in_the_buffer),	 BUFFERS_TEST(tail_that_is_nonsense),
 	};
 
 	return harness_run(tests);

@@ -42,8 +42,7 @@ static void round_and_round(void **state)
 		buffers_add(BUFFERS_PAGE, id);
 		buffers_read(file, 1, i % BUFFERS_FILE);
 		buffers_assert(harness_complete(&ring), 1, id, 0);
-		assert_int_equal((unsigned char)buffers_at(id)[0],
-				 harness_byte(i % BUFFERS_FILE));
+		assert_int_equal((unsigned char)buffers_at(id)[0], harness_byte(i % BUFFERS_FILE));
 	}
 	assert_int_equal(buffers_head(BUFFERS_GROUP), 3 * BUFFERS_ENTRIES);
 }

@@ -230,7 +230,7 @@ static void descriptor_that_changes_its_kind(void **state)
 static void refused(void **state)
 {
 	static const int opcodes[] = {
-		IORING_OP_NOP,	 IORING_OP_WRITE, IORING_OP_WRITEV,	IORING_OP_READ_FIXED,
+		IORING_OP_NOP,	 IORING_OP_WRITE, IORING_OP_WRITEV,	 IORING_OP_READ_FIXED,
 		IORING_OP_FSYNC, IORING_OP_CLOSE, IORING_OP_WRITE_FIXED,
 	};
 

@@ -327,7 +327,7 @@ static inline void io_uring_prep_writev_fixed(struct io_uring_sqe *sqe, int fd,
 
 /* Rings of provided buffers. */
 #if HARNESS_LIBURING_BEFORE(2, 4)
-#define IOU_PBUF_RING_MMAP 1
+#define IOU_PBUF_RING_MMAP    1
 #define IORING_OFF_PBUF_RING  0x80000000ull
 #define IORING_OFF_PBUF_SHIFT 16
 #endif
@@ -341,8 +341,8 @@ struct io_uring_buf_status {
 static inline int io_uring_buf_ring_head(struct io_uring *ring, int group, uint16_t *head)
 {
 	struct io_uring_buf_status status = {.buf_group = (__u32)group};
-	int ret = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PBUF_STATUS, &status,
-				    1);
+	int ret =
+		io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PBUF_STATUS, &status, 1);
 
 	if (!ret)
 		*head = (uint16_t)status.head;
