@@ -11,18 +11,14 @@
  *
  * Writes to streams are left to workers, which have SIGPIPE blocked; a plain inline write is not
  * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
- *
- * With BUFFER_SELECT the memory comes from a group of provided buffers. On a stream, where nothing
- * blocks, a buffer of a ring is taken only when something was read into it; single buffers, and
- * both on other files, are taken for good by the first attempt.
  */
 #include <limits.h>
 #include <string.h>
 
 #include "../core/core.h"
-#include "../core/provided.h"
 #include "../engine/pool.h"
 #include "families.h"
+#include "rw.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -32,27 +28,12 @@
 #endif
 
 enum {
-	RWF_KNOWN = 0x1ff,	   /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
+	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	VECTOR_MAX = 1024,
 	/* More than this is not copied in the submitter's time (an array's sum is not known). */
 	INLINE_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
-};
-
-struct rw {
-	struct iovec single;	    /* the buffer of the forms without a vector */
-	const struct iovec *vector; /* &single, the application's array, or our copy of it */
-	uint32_t count;		    /* of vector */
-	uint32_t flags;		    /* RWF_* */
-	int64_t offset;
-	uint64_t done; /* bytes moved so far */
-	bool write;
-	bool vectored;
-	bool fixed;
-	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
-	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
 
 /* ---- preparation ---- */
@@ -108,21 +89,6 @@ static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe,
 	return error;
 }
 
-/* The one vector that goes with a provided buffer says how long it may be, and nothing else. */
-static int prep_vector_select(struct request *request)
-{
-	struct rw *rw = request_data(request, struct rw);
-
-	if (rw->count != 1)
-		return -EINVAL;
-	if (asyncring__copy_in(&rw->single, (uintptr_t)rw->vector, sizeof(rw->single)))
-		return -EFAULT;
-	rw->length = (uint32_t)rw->single.iov_len;
-	rw->vector = &rw->single;
-	rw->vectored = false;
-	return 0;
-}
-
 static int prep_vector(struct request *request, const struct asyncring_sqe *sqe, bool write,
 		       bool fixed)
 {
@@ -136,7 +102,7 @@ static int prep_vector(struct request *request, const struct asyncring_sqe *sqe,
 	rw->vectored = true;
 	rw->fixed = fixed;
 	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
-		return prep_vector_select(request);
+		return asyncring__rw_prep_select(request);
 	/* Each vector is checked against the buffer, so they must be ours before they are used. */
 	if (!error && fixed) {
 		request->flags |= REQ_ARGS_COPIED;
@@ -290,7 +256,7 @@ static long in_order(const struct request *request, long result)
 	return rw->offset < -1 ? -EINVAL : result;
 }
 
-static enum issue_result finish(struct request *request, long result)
+enum issue_result asyncring__rw_finish(struct request *request, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 
@@ -417,16 +383,10 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 			break;
 		rw->done += (uint64_t)result;
 	}
-	return finish(request, 0);
+	return asyncring__rw_finish(request, 0);
 }
 
-/*
- * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
- * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
- * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
- * ones, which are made in the way the hint says) it is renewed.
- */
-static struct hint file_hint(const struct request *request, bool blocking)
+struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
@@ -464,14 +424,14 @@ static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = file_hint(request, false);
+	struct hint hint = asyncring__rw_hint(request, false);
 	int error = check_polled(request, &hint);
 	enum inline_way way;
 	bool stream;
 	long result;
 
 	if (error)
-		return finish(request, error);
+		return asyncring__rw_finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
 	if (way == WAY_NONE || request->ioprio || (rw->write && hint.kind == FILE_POLLABLE))
 		return ISSUE_NEED_WORKER;
@@ -492,11 +452,11 @@ static enum issue_result issue_inline(struct request *request)
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
 		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
 	if (result <= 0)
-		return finish(request, result);
+		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
 	stream |= hint.kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == wanted(rw))
-		return finish(request, 0);
+		return asyncring__rw_finish(request, 0);
 	return finish_short(request, fd, way);
 }
 
@@ -521,11 +481,11 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 	struct rw *rw = request_data(request, struct rw);
 	bool asked = rw->flags & RWF_NOWAIT;
 	bool nowait = asked || (rw->write ? hint->nowait_writes : hint->nowait_reads);
-	long result = -EOPNOTSUPP;
+	long result;
 
 	/* The submitter took it for a regular file: what that gave is final. */
 	if (rw->done)
-		return finish(request, 0);
+		return asyncring__rw_finish(request, 0);
 	if (nowait) {
 		result = transfer_stream(request, RWF_NOWAIT);
 		if (!asked && refused(rw, result)) {
@@ -544,7 +504,7 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 		return ISSUE_NEED_POLL;
 	if (result > 0)
 		rw->done = (uint64_t)result;
-	return finish(request, result);
+	return asyncring__rw_finish(request, result);
 }
 
 static enum issue_result issue_file(struct request *request)
@@ -556,7 +516,8 @@ static enum issue_result issue_file(struct request *request)
 	long result = 0;
 
 	if (!rw->count || !total)
-		return finish(request, transfer(rw, fd, rw->vector, rw->count, false, 0));
+		return asyncring__rw_finish(request,
+					    transfer(rw, fd, rw->vector, rw->count, false, 0));
 	while (rw->done < total) {
 		struct iovec rest[VECTOR_MAX];
 		const struct iovec *vector = rw->vector;
@@ -575,7 +536,7 @@ static enum issue_result issue_file(struct request *request)
 		if (!regular)
 			break;
 	}
-	return finish(request, result);
+	return asyncring__rw_finish(request, result);
 }
 
 /* The request's I/O priority, for the time of its transfer. */
@@ -588,7 +549,7 @@ static int set_ioprio(unsigned ioprio)
 
 static enum issue_result issue_blocking(struct request *request, unsigned issue_flags)
 {
-	struct hint hint = file_hint(request, true);
+	struct hint hint = asyncring__rw_hint(request, true);
 	int error = check_polled(request, &hint);
 	enum issue_result result;
 
@@ -596,122 +557,21 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 	if (!error && request->ioprio && !(issue_flags & ISSUE_LOCKED))
 		error = set_ioprio(request->ioprio);
 	if (error)
-		return finish(request, error);
+		return asyncring__rw_finish(request, error);
 	result = hint.kind == FILE_POLLABLE ? issue_stream(request, &hint) : issue_file(request);
 	if (request->ioprio && !(issue_flags & ISSUE_LOCKED))
 		set_ioprio(0);
 	return result;
 }
 
-static enum issue_result issue(struct request *request, unsigned flags)
+enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
 {
 	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
 }
 
-/* ---- provided buffers ---- */
-
-/* That there is no such file comes before what is wrong with the buffer. */
-static int file_first(const struct request *request, int error)
+int asyncring__rw_file_first(const struct request *request, int error)
 {
 	return sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : error;
-}
-
-static void clamp(struct rw *rw)
-{
-	if (rw->single.iov_len > TRANSFER_MAX)
-		rw->single.iov_len = TRANSFER_MAX;
-}
-
-/* With a buffer that the request has for good. */
-static enum issue_result issue_taken(struct request *request, unsigned flags)
-{
-	struct rw *rw = request_data(request, struct rw);
-	int error = asyncring__buffers_take(request, flags, &rw->single, rw->length);
-
-	if (error)
-		return finish(request, file_first(request, error));
-	rw->taken = true;
-	clamp(rw);
-	return issue(request, flags);
-}
-
-/* What the file is, and not only what its number was when it was last looked at. */
-static struct hint certain_hint(const struct request *request)
-{
-	struct hint hint = {.kind = FILE_UNKNOWN};
-	struct stat status;
-	int open_flags;
-
-	if (request->file)
-		return request->file->hint;
-	asyncring__hint_learn(request->fd, &hint, &status, &open_flags);
-	return hint;
-}
-
-/* How many bytes of the buffer count as used; -1: it stays in the group. */
-static int64_t bytes_to_commit(const struct request *request, const struct picked_buffers *picked,
-			       enum issue_result result)
-{
-	const struct rw *rw = request_data(request, const struct rw);
-	int64_t length = (int64_t)rw->single.iov_len;
-	int32_t res = request->completion.res;
-
-	if (result == ISSUE_DONE && length && res == length)
-		return length;
-	/* A buffer of a ring is taken when there is something in it, a single one at once. */
-	if (result == ISSUE_NEED_POLL)
-		return picked->from_ring ? -1 : 0;
-	switch (certain_hint(request).kind) {
-	case FILE_UNKNOWN:
-		return -1;
-	case FILE_POLLABLE:
-		if (picked->from_ring && (result != ISSUE_DONE || res < 0))
-			return -1;
-		return res >= 0 ? res : 0;
-	}
-	/* Taken at the first attempt, and with what was asked for, whatever came of it. */
-	return length;
-}
-
-/* With a buffer that is the request's only if it is used. Nothing in here blocks. */
-static enum issue_result issue_picked(struct request *request, unsigned flags)
-{
-	struct rw *rw = request_data(request, struct rw);
-	struct picked_buffers picked;
-	enum issue_result result;
-	int64_t bytes;
-	int count = asyncring__buffers_pick(request, flags, &rw->single, 1, rw->length, &picked);
-
-	if (count < 0)
-		return finish(request, file_first(request, count));
-	clamp(rw);
-	result = issue(request, flags);
-	bytes = bytes_to_commit(request, &picked, result);
-	if (bytes < 0) {
-		asyncring__buffers_return(request, &picked);
-		return result;
-	}
-	rw->taken = true;
-	request->completion.flags |= asyncring__buffers_commit(request, &picked, (uint64_t)bytes);
-	return result;
-}
-
-static enum issue_result issue_selected(struct request *request, unsigned flags)
-{
-	const struct rw *rw = request_data(request, const struct rw);
-	struct hint hint;
-
-	if (rw->taken)
-		return issue(request, flags);
-	if (flags & ISSUE_NONBLOCK)
-		return issue_picked(request, flags);
-	hint = file_hint(request, true);
-	if (hint.kind == FILE_UNKNOWN)
-		return issue_picked(request, flags);
-	/* What knows no NOWAIT is read when it is ready, in a way that may block all the same. */
-	if (hint.kind == FILE_POLLABLE && (hint.nowait_reads || !(request->flags & REQ_READY)))
-		return issue_picked(request, flags);
-	return issue_taken(request, flags);
 }
 
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
@@ -719,8 +579,8 @@ enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 	int error = check_fixed(request, flags);
 
 	if (error)
-		return finish(request, file_first(request, error));
+		return asyncring__rw_finish(request, asyncring__rw_file_first(request, error));
 	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT)
-		return issue_selected(request, flags);
-	return issue(request, flags);
+		return asyncring__rw_issue_selected(request, flags);
+	return asyncring__rw_attempt(request, flags);
 }
