@@ -46,14 +46,12 @@ int asyncring__read_multishot_prep(struct request *request, const struct asyncri
 static int check_pollable(int fd)
 {
 	struct epoll_event event = {.events = 0};
-	struct hint hint;
 	struct stat status;
-	int open_flags, error, set;
+	int error, set;
 
-	error = asyncring__hint_learn(fd, &hint, &status, &open_flags);
-	if (error)
+	if (sys_fstat(fd, &status))
 		return -EBADF;
-	if (hint.kind == FILE_POLLABLE && !S_ISCHR(status.st_mode))
+	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		return 0;
 	set = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
 	if (set < 0)

@@ -390,8 +390,6 @@ struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
-	struct stat status;
-	int open_flags;
 
 	if (request->file) {
 		hint = request->file->hint;
@@ -403,7 +401,7 @@ struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 	}
 	hint = asyncring__hint(request->fd);
 	if ((rw->offset == -1 || blocking) && hint.kind != FILE_UNKNOWN &&
-	    asyncring__hint_learn(request->fd, &hint, &status, &open_flags))
+	    asyncring__hint_learn(request->fd, &hint))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
 }

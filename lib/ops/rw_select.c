@@ -46,12 +46,10 @@ static enum issue_result issue_taken(struct request *request, unsigned flags)
 static struct hint certain_hint(const struct request *request)
 {
 	struct hint hint = {.kind = FILE_UNKNOWN};
-	struct stat status;
-	int open_flags;
 
 	if (request->file)
 		return request->file->hint;
-	asyncring__hint_learn(request->fd, &hint, &status, &open_flags);
+	asyncring__hint_learn(request->fd, &hint);
 	return hint;
 }
 
