@@ -54,8 +54,9 @@ static int check_pollable(int fd)
 	if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
 		return 0;
 	set = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
+	/* No descriptor to be had for asking: then what it is has to do. */
 	if (set < 0)
-		return set;
+		return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ? -EBADFD : 0;
 	error = (int)sys(SYS_epoll_ctl, set, EPOLL_CTL_ADD, fd, &event);
 	sys_close(set);
 	return error == -EPERM ? -EBADFD : 0;
