@@ -31,6 +31,11 @@ bool asyncring__cancel_matches(const struct cancel_match *match, const struct re
 {
 	uint32_t flags = match->flags;
 
+	if (match->only)
+		return request == match->only;
+	/* It goes with the request it bounds. */
+	if (request->op->properties & OP_LINK_TIMEOUT)
+		return false;
 	if (flags & (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY))
 		return true;
 	if (flags & ASYNCRING_ASYNC_CANCEL_FD && !same_file(match, request))
@@ -65,11 +70,15 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
+	unsigned pending;
 
 	if (!find_key(match))
 		return -EBADF;
 	/* Those of the same submission have to be where they can be found. */
 	asyncring__batch_hand_over(match->ring);
+	pending = asyncring__pending_cancel(match, all);
+	if (pending && !all)
+		return 0;
 	list_init(&unstarted);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
 	while ((node = list_take_first(&unstarted))) {
@@ -80,7 +89,7 @@ int asyncring__cancel(struct cancel_match *match)
 		asyncring__request_put_submitter(request);
 	}
 	if (all)
-		return (int)cancelled.taken;
+		return (int)(pending + cancelled.taken);
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;

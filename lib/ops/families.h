@@ -34,6 +34,21 @@ enum issue_result asyncring__provide_buffers_issue(struct request *request, unsi
 int asyncring__remove_buffers_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__remove_buffers_issue(struct request *request, unsigned flags);
 
+/* poll.c */
+int asyncring__poll_add_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__poll_add_issue(struct request *request, unsigned flags);
+int asyncring__poll_remove_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned flags);
+
+/* timeout.c */
+int asyncring__timeout_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__timeout_issue(struct request *request, unsigned flags);
+int asyncring__link_timeout_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__link_timeout_issue(struct request *request, unsigned flags);
+void asyncring__timeout_unpark(struct request *request);
+int asyncring__timeout_remove_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__timeout_remove_issue(struct request *request, unsigned flags);
+
 /* cancel_op.c */
 int asyncring__cancel_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__cancel_issue(struct request *request, unsigned flags);
