@@ -3,13 +3,14 @@
  * A ring: its memory, what the application sees of it, and everything the library keeps for it.
  *
  * Lock order (a thread that holds one of these takes only later ones):
- *   1. ring->submit_lock    submission, registered resources, drained requests
- *   2. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
- *   3. pool.lock            queues of requests, workers, lanes (engine/pool.c)
- *   4. worker.lock          what one worker is carrying out
- *   5. ring->control->cq_lock  the completion queue and its waiters
- *   6. files.lock           the list of all pins, parked pins (core/file.c)
- *   7. ring_table.lock      descriptor -> ring
+ *   1. ring->submit_lock    submission, registered resources, what is drained, armed or parked
+ *   2. attendant.lock       the rings nobody waits on (engine/attendant.c)
+ *   3. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
+ *   4. pool.lock            queues of requests, workers, lanes (engine/pool.c)
+ *   5. worker.lock          what one worker is carrying out
+ *   6. ring->control->cq_lock  the completion queue, its waiters, who drives the poller
+ *   7. files.lock           the list of all pins, parked pins (core/file.c)
+ *   8. ring_table.lock      descriptor -> ring
  * No lock is held across a system call that can block for long, except submit_lock: what a
  * submitter does inline it does under its ring's submit_lock. Threads are woken when the lock is
  * released, but for waiters with a signal mask: their eventfds are written under cq_lock, because

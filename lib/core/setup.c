@@ -270,6 +270,7 @@ static void let_go_of_inherited(struct ring *ring)
 {
 	sys_close(ring->event_fd);
 	asyncring__wait_release(ring);
+	asyncring__poller_destroy(ring);
 	asyncring__ring_unmap(ring);
 }
 
