@@ -8,6 +8,7 @@
  */
 #include <asyncring.h>
 
+#include "../engine/futex_waiter.h"
 #include "../engine/pool.h"
 #include "core.h"
 
@@ -64,6 +65,7 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
+	unsigned waiters = 0;
 
 	if (!find_key(match))
 		return -EBADF;
@@ -71,6 +73,8 @@ int asyncring__cancel(struct cancel_match *match)
 	asyncring__batch_hand_over(match->ring);
 	list_init(&unstarted);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
+	if (all || !(cancelled.taken || cancelled.running))
+		waiters = asyncring__futex_cancel(match, all, &unstarted);
 	while ((node = list_take_first(&unstarted))) {
 		struct request *request = container_of(node, struct request, node);
 
@@ -78,8 +82,13 @@ int asyncring__cancel(struct cancel_match *match)
 		/* The I/O side's reference; if the submission's is gone too, it completes here. */
 		asyncring__request_put_submitter(request);
 	}
+	/* Of those that wait on futexes the kernel tells the number, but counts them all as one. */
+	if (match->flags & ASYNCRING_ASYNC_CANCEL_ALL && waiters)
+		waiters = 1;
 	if (all)
-		return (int)cancelled.taken;
+		return (int)(cancelled.taken + waiters);
+	if (waiters)
+		return 1;
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;

@@ -219,6 +219,16 @@ static bool punt(struct request *request)
 	return false;
 }
 
+void asyncring__request_detach(struct request *request, unsigned flags)
+{
+	if (flags & ISSUE_NONBLOCK) {
+		asyncring__activate_chain(request);
+		/* Relaxed: the engine's own lock publishes it. */
+		atomic_store_explicit(&request->references, 2, memory_order_relaxed);
+	} else
+		asyncring__pool_let_go();
+}
+
 bool asyncring__issue_inline(struct request *request)
 {
 	const struct op *op = request->op;
@@ -232,9 +242,15 @@ bool asyncring__issue_inline(struct request *request)
 		if (error)
 			return end_with(request, error);
 	}
-	if (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
+	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
+	case ISSUE_DONE:
+		return end(request);
+	case ISSUE_PENDING:
+		asyncring__request_put_submitter(request);
+		return false;
+	default:
 		return punt(request);
-	return end(request);
+	}
 }
 
 void asyncring__batch_finish(struct ring *ring)
@@ -280,7 +296,8 @@ static int take_file(struct request *request)
 	return error == -EMFILE || error == -ENFILE ? 0 : error;
 }
 
-static void carry_out(struct request *request)
+/* False: it is another engine's now. */
+static bool carry_out(struct request *request)
 {
 	const struct op *op = request->op;
 	bool wait = request->flags & REQ_WAIT_FIRST;
@@ -291,15 +308,17 @@ static void carry_out(struct request *request)
 
 		if (error) {
 			request_set_result(request, error);
-			return;
+			return true;
 		}
 		result = op->issue(request, 0);
+		if (result == ISSUE_PENDING)
+			return false;
 		wait = result == ISSUE_NEED_POLL;
 		if (wait)
 			continue;
 		if (request->completion.res != -EINTR || op->properties & OP_NO_RESTART ||
 		    asyncring__pool_interrupted())
-			return;
+			return true;
 		request->completion.res = 0;
 		request->flags &= ~REQ_FAILED;
 	}
@@ -321,20 +340,20 @@ bool asyncring__run_prepare(struct request *request)
 	return !error;
 }
 
-void asyncring__run_blocking(struct request *request)
+bool asyncring__run_blocking(struct request *request)
 {
 	struct disguise *disguise;
+	bool over;
 	int error;
 
-	if (!request->credentials) {
-		carry_out(request);
-		return;
-	}
+	if (!request->credentials)
+		return carry_out(request);
 	error = asyncring__credentials_assume(request->credentials, &disguise);
 	if (error) {
 		request_set_result(request, error);
-		return;
+		return true;
 	}
-	carry_out(request);
+	over = carry_out(request);
 	asyncring__credentials_drop(disguise);
+	return over;
 }

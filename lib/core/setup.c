@@ -10,6 +10,7 @@
 
 #include <asyncring.h>
 
+#include "../engine/futex_waiter.h"
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
 #include "core.h"
@@ -141,8 +142,10 @@ static void destroy(struct ring *ring)
 	if (ring->event_fd >= 0)
 		sys_close(ring->event_fd);
 	last = asyncring__ring_free(ring);
-	if (last)
+	if (last) {
 		asyncring__pool_retire();
+		asyncring__futex_retire();
+	}
 }
 
 /* Everything but making the ring known; on failure the caller destroys it. */

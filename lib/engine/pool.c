@@ -156,9 +156,11 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 		}
 		set_current(worker, request);
 		if (go_on)
-			asyncring__run_blocking(request);
+			go_on = asyncring__run_blocking(request);
+		else
+			go_on = true;
 		set_current(worker, NULL);
-		request = asyncring__request_put_worker(request);
+		request = go_on ? asyncring__request_put_worker(request) : NULL;
 	}
 }
 
@@ -194,11 +196,12 @@ static void carry_out(struct worker *worker, struct request *request)
 		bool serial = request->flags & REQ_SERIAL;
 		uint32_t key = request->serial_key;
 		struct request *next;
+		bool over = true;
 
 		if (asyncring__run_prepare(request))
-			asyncring__run_blocking(request);
+			over = asyncring__run_blocking(request);
 		set_current(worker, NULL);
-		next = asyncring__request_put_worker(request);
+		next = over ? asyncring__request_put_worker(request) : NULL;
 		request = serial ? take_over_lane(worker, key, next != NULL) : NULL;
 		carry_out_chain(worker, next);
 	}
@@ -418,6 +421,11 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count)
 }
 
 /* ---- for the request being carried out ---- */
+
+void asyncring__pool_let_go(void)
+{
+	set_current(asyncring__pool_self, NULL);
+}
 
 bool asyncring__pool_interrupted(void)
 {

@@ -33,6 +33,9 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count);
 /* Sleep until the request's file is ready: 0, or -ECANCELED if the request was taken back. */
 int asyncring__pool_wait_ready(struct request *request);
 
+/* The request is another engine's from now on: the calling worker has none any more. */
+void asyncring__pool_let_go(void);
+
 /* Was the request the calling worker carries out asked to stop? */
 bool asyncring__pool_interrupted(void);
 

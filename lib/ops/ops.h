@@ -15,6 +15,11 @@ enum issue_result {
 	ISSUE_DONE,	   /* finished: the result is set */
 	ISSUE_NEED_WORKER, /* would block, and no readiness to wait for: run it blocking */
 	ISSUE_NEED_POLL,   /* would block until its file is ready as request->poll_events says */
+	/*
+	 * Handed over to an engine of its own (asyncring__request_detach), which completes it: with
+	 * this the caller must not touch it any more, but for putting the submitter's reference.
+	 */
+	ISSUE_PENDING,
 };
 
 /* How issue() is called. */
