@@ -65,7 +65,7 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
-	unsigned waiters = 0;
+	unsigned waiters = 0, children;
 
 	if (!find_key(match))
 		return -EBADF;
@@ -82,13 +82,16 @@ int asyncring__cancel(struct cancel_match *match)
 		/* The I/O side's reference; if the submission's is gone too, it completes here. */
 		asyncring__request_put_submitter(request);
 	}
-	/* Of those that wait on futexes the kernel tells the number, but counts them all as one. */
-	if (match->flags & ASYNCRING_ASYNC_CANCEL_ALL && waiters)
-		waiters = 1;
+	children = cancelled.counted;
+	if (!all && (waiters || children))
+		return 1;
+	/* Those that wait on futexes, or for children, the kernel counts as one of each kind. */
+	if (match->flags & ASYNCRING_ASYNC_CANCEL_ALL) {
+		cancelled.taken -= children ? children - 1 : 0;
+		waiters = waiters ? 1 : 0;
+	}
 	if (all)
 		return (int)(cancelled.taken + waiters);
-	if (waiters)
-		return 1;
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;

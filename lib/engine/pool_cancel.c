@@ -17,11 +17,18 @@ static bool finished(const struct cancellation *cancellation)
 	return !cancellation->all && cancellation->result.taken + cancellation->result.running > 0;
 }
 
+static void count_taken(struct cancellation *cancellation, const struct request *request)
+{
+	cancellation->result.taken++;
+	if (request->op->properties & OP_CANCEL_COUNTED)
+		cancellation->result.counted++;
+}
+
 static void take_back(struct cancellation *cancellation, struct request *request)
 {
 	request->state = STATE_SUBMITTER;
 	list_append(cancellation->unstarted, &request->node);
-	cancellation->result.taken++;
+	count_taken(cancellation, request);
 }
 
 static void cancel_queued(struct cancellation *cancellation, enum pool_kind kind)
@@ -77,7 +84,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 	    asyncring__cancel_matches(cancellation->match, request)) {
 		if (request->state == STATE_WAITING) {
 			request->state = STATE_TAKEN;
-			cancellation->result.taken++;
+			count_taken(cancellation, request);
 		} else
 			cancellation->result.running++;
 		worker->interrupted = true;
@@ -89,7 +96,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, bool all,
 					     struct list *unstarted)
 {
-	struct cancellation cancellation = {match, all, unstarted, {0, 0}};
+	struct cancellation cancellation = {match, all, unstarted, {0, 0, 0}};
 	struct list *node;
 
 	pthread_mutex_lock(&pool.lock);

@@ -47,6 +47,7 @@ enum op_properties {
 	OP_SQE128 = 1 << 10,	   /* takes a 128-byte SQE */
 	OP_NO_RESTART =
 		1 << 11, /* -EINTR without cancellation is a result, not a reason to retry */
+	OP_CANCEL_COUNTED = 1 << 12, /* who cancels it is answered 1 and not 0 */
 };
 
 struct op {

@@ -257,7 +257,14 @@ static const struct op table[] = {
 	[ASYNCRING_OP_SEND_ZC] = {.name = "SEND_ZC"},
 	[ASYNCRING_OP_SENDMSG_ZC] = {.name = "SENDMSG_ZC"},
 	[ASYNCRING_OP_READ_MULTISHOT] = {.name = "READ_MULTISHOT"},
-	[ASYNCRING_OP_WAITID] = {.name = "WAITID"},
+	[ASYNCRING_OP_WAITID] =
+		{
+			.name = "WAITID",
+			.prep = asyncring__waitid_prep,
+			.issue = asyncring__waitid_issue,
+			/* Not OP_FILE: the file is a descriptor of the child, once there is one. */
+			.properties = OP_POLL_IN | OP_UNBOUNDED | OP_CANCEL_COUNTED,
+		},
 	[ASYNCRING_OP_FUTEX_WAIT] =
 		{
 			.name = "FUTEX_WAIT",
