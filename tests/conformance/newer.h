@@ -249,36 +249,6 @@ struct io_uring_clock_register {
 };
 #endif
 
-#if HARNESS_LIBURING_BEFORE(2, 9)
-enum { IORING_MEM_REGION_TYPE_USER = 1, IORING_MEM_REGION_REG_WAIT_ARG = 1 };
-enum { IORING_REG_WAIT_TS = 1 };
-
-struct io_uring_region_desc {
-	__u64 user_addr;
-	__u64 size;
-	__u32 flags;
-	__u32 id;
-	__u64 mmap_offset;
-	__u64 __resv[4];
-};
-
-struct io_uring_mem_region_reg {
-	__u64 region_uptr;
-	__u64 flags;
-	__u64 __resv[2];
-};
-
-struct io_uring_reg_wait {
-	struct __kernel_timespec ts;
-	__u32 min_wait_usec;
-	__u32 flags;
-	__u64 sigmask;
-	__u32 sigmask_sz;
-	__u32 pad[3];
-	__u64 pad2[2];
-};
-#endif
-
 #if HARNESS_LIBURING_BEFORE(2, 13)
 enum { IO_URING_QUERY_OPCODES = 0 };
 
@@ -318,6 +288,37 @@ struct io_uring_query_opcode {
 #endif
 #if HARNESS_LIBURING_BEFORE(2, 8)
 #define min_wait_usec pad /* of struct io_uring_getevents_arg */
+#endif
+
+/* After these macros, which name its members too. */
+#if HARNESS_LIBURING_BEFORE(2, 9)
+enum { IORING_MEM_REGION_TYPE_USER = 1, IORING_MEM_REGION_REG_WAIT_ARG = 1 };
+enum { IORING_REG_WAIT_TS = 1 };
+
+struct io_uring_region_desc {
+	__u64 user_addr;
+	__u64 size;
+	__u32 flags;
+	__u32 id;
+	__u64 mmap_offset;
+	__u64 __resv[4];
+};
+
+struct io_uring_mem_region_reg {
+	__u64 region_uptr;
+	__u64 flags;
+	__u64 __resv[2];
+};
+
+struct io_uring_reg_wait {
+	struct __kernel_timespec ts;
+	__u32 min_wait_usec;
+	__u32 flags;
+	__u64 sigmask;
+	__u32 sigmask_sz;
+	__u32 __reserved[3];
+	__u64 pad2[2];
+};
 #endif
 
 /* Declared by liburing 2.3, but missing from its shared library's symbol map. */
