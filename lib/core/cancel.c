@@ -8,6 +8,7 @@
  */
 #include <asyncring.h>
 
+#include "../clock.h"
 #include "../engine/futex_waiter.h"
 #include "../engine/pool.h"
 #include "core.h"
@@ -99,14 +100,6 @@ int asyncring__cancel(struct cancel_match *match)
 
 /* ---- REGISTER_SYNC_CANCEL ---- */
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 /* One attempt, complete with what it releases. */
 static int cancel_now(struct ring *ring, struct cancel_match *match)
 {
@@ -144,11 +137,11 @@ static int check_sync_cancel(const struct asyncring_sync_cancel_reg *reg)
  */
 static int wait_until_gone(struct ring *ring, struct cancel_match *match, int64_t deadline)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
+	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
 	int result;
 
 	do {
-		if (monotonic_ns() >= deadline)
+		if (clock_now() >= deadline)
 			return -ETIME;
 		if (sys_ppoll(NULL, 0, &pause, NULL) == -EINTR)
 			return -EINTR;
@@ -161,7 +154,7 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
 {
 	struct asyncring_sync_cancel_reg reg;
 	struct cancel_match match = {.ring = ring};
-	int64_t deadline = INT64_MAX;
+	int64_t deadline = CLOCK_NEVER;
 	int result, error;
 
 	if (asyncring__copy_in(&reg, arg, sizeof(reg)))
@@ -173,12 +166,8 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
 	match.fd = reg.fd;
 	match.flags = reg.flags;
 	match.opcode = reg.opcode;
-	/* A time too far away to be told in nanoseconds is for ever. */
-	if ((reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1) &&
-	    (__builtin_mul_overflow(reg.timeout.tv_sec, 1000000000ll, &deadline) ||
-	     __builtin_add_overflow(deadline, reg.timeout.tv_nsec, &deadline) ||
-	     __builtin_add_overflow(deadline, monotonic_ns(), &deadline)))
-		deadline = INT64_MAX;
+	if (reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1)
+		deadline = clock_add(clock_now(), clock_from_timespec(&reg.timeout));
 	result = cancel_now(ring, &match);
 	return result == -EALREADY ? wait_until_gone(ring, &match, deadline) : result;
 }

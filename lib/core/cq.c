@@ -69,29 +69,33 @@ static void write_extra(struct asyncring_cqe *cqe, const struct completion *comp
 	extra[1] = completion->extra[1];
 }
 
-/* A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. */
+static void advance(struct cq_writer *writer, uint32_t slots)
+{
+	writer->tail += slots;
+	writer->room -= slots;
+}
+
+/*
+ * A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. One left there
+ * is filled up as soon as it is free, as the kernel does, whether or not the CQE fits behind it.
+ */
 static bool write_extended(struct cq_writer *writer, const struct completion *completion)
 {
+	static const struct completion filler = {.flags = ASYNCRING_CQE_F_SKIP};
 	struct ring *ring = writer->ring;
-	bool at_end = (writer->tail & (ring->cq_entries - 1)) == ring->cq_entries - 1;
 	struct asyncring_cqe *cqe;
 
-	if (writer->room < 2u + at_end)
-		return false;
-	if (at_end) {
-		cqe = next_slot(writer);
-		cqe->user_data = 0;
-		cqe->res = 0;
-		cqe->flags = ASYNCRING_CQE_F_SKIP;
-		writer->tail++;
-		writer->room--;
+	if (writer->room && (writer->tail & (ring->cq_entries - 1)) == ring->cq_entries - 1) {
+		write_cqe(next_slot(writer), &filler);
+		advance(writer, 1);
 	}
+	if (writer->room < 2)
+		return false;
 	cqe = next_slot(writer);
 	write_cqe(cqe, completion);
 	cqe->flags |= ASYNCRING_CQE_F_32;
 	write_extra(cqe, completion);
-	writer->tail += 2;
-	writer->room -= 2;
+	advance(writer, 2);
 	return true;
 }
 
@@ -108,8 +112,7 @@ static bool write_completion(struct cq_writer *writer, const struct completion *
 	write_cqe(cqe, completion);
 	if (writer->ring->flags & ASYNCRING_SETUP_CQE32)
 		write_extra(cqe, completion);
-	writer->tail++;
-	writer->room--;
+	advance(writer, 1);
 	return true;
 }
 
@@ -173,8 +176,11 @@ static void defer_locked(struct ring *ring, struct list *list)
 	struct list *node;
 
 	while ((node = list_take_first(list))) {
+		/* At most: two for a large one, and one to fill up the end of the CQ before it. */
+		uint32_t slots = container_of(node, struct completion, node)->extended ? 3 : 1;
+
 		list_append(&ring->deferred, node);
-		atomic_fetch_add_explicit(&ring->deferred_count, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&ring->deferred_slots, slots, memory_order_relaxed);
 	}
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_TASKRUN,
@@ -274,7 +280,7 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 	lock_acquire(&ring->control->cq_lock);
 	if (owner && !list_empty(&ring->deferred)) {
 		list_move_all(&ring->backlog, &ring->deferred);
-		atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
+		atomic_store_explicit(&ring->deferred_slots, 0, memory_order_relaxed);
 		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
 					  memory_order_relaxed);
 	}
@@ -309,7 +315,7 @@ void asyncring__cq_discard(struct ring *ring)
 	lock_acquire(&ring->control->cq_lock);
 	list_move_all(&dropped, &ring->backlog);
 	list_move_all(&dropped, &ring->deferred);
-	atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->deferred_slots, 0, memory_order_relaxed);
 	lock_release(&ring->control->cq_lock);
 	while ((node = list_take_first(&dropped)))
 		recycle(container_of(node, struct completion, node));

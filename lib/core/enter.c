@@ -63,7 +63,7 @@ static void flush(struct ring *ring)
 {
 	/* Relaxed: what comes in at this moment is for the next call. */
 	if (atomic_load_explicit(&ring->backlogged, memory_order_relaxed) ||
-	    atomic_load_explicit(&ring->deferred_count, memory_order_relaxed))
+	    atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed))
 		asyncring__cq_flush(ring, true);
 }
 

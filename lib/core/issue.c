@@ -115,15 +115,23 @@ static void decide_to_wait(struct request *request)
 		request->flags |= REQ_WAIT_FIRST | REQ_UNBOUNDED;
 }
 
-/* Which workers may take it, and behind which others it has to wait. */
-static void classify(struct request *request)
+/* Which workers may take it. */
+static void choose_workers(struct request *request)
 {
 	const struct file *file = request->file;
 
 	if (request->op->properties & OP_UNBOUNDED || (file && file->hint.kind == FILE_POLLABLE))
 		request->flags |= REQ_UNBOUNDED;
+	decide_to_wait(request);
+}
+
+/* Behind which others it has to wait. */
+static void choose_lane(struct request *request)
+{
+	const struct file *file = request->file;
+
 	if (file && file->regular && request->op->properties & OP_SERIAL_INODE &&
-	    !(file->open_flags & O_DIRECT)) {
+	    file->hint.kind != FILE_DIRECT) {
 		request->flags |= REQ_SERIAL;
 		request->serial_key = (uint32_t)(file->inode ^ file->device);
 	}
@@ -201,8 +209,8 @@ static bool punt(struct request *request)
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
-	classify(request);
-	decide_to_wait(request);
+	choose_workers(request);
+	choose_lane(request);
 	if (no_descriptor && run_on_the_spot(request))
 		return true;
 	if (!asyncring__pool_reserve(request)) {
@@ -336,7 +344,7 @@ bool asyncring__run_prepare(struct request *request)
 	if (error)
 		request_set_result(request, error);
 	else
-		decide_to_wait(request);
+		choose_workers(request);
 	return !error;
 }
 

@@ -91,7 +91,7 @@ static bool something_to_see(struct ring *ring)
 
 	lock_acquire(&ring->control->cq_lock);
 	something =
-		ring->deferred_count || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
+		ring->deferred_slots || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
 	lock_release(&ring->control->cq_lock);
 	return something;
 }

@@ -118,6 +118,7 @@ struct request {
 	 */
 	_Atomic uint32_t references;
 	uint32_t serial_key; /* constant after hand-over: lane of the inode, with REQ_SERIAL */
+	uint32_t pool_order; /* state QUEUED: pool.lock; grows from one request to the next */
 	/*
 	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
 	 * properties of the operation say; its prep() may set another. Constant afterwards.

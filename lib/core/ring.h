@@ -11,8 +11,13 @@
  *   5. ring->control->cq_lock  the completion queue and its waiters
  *   6. files.lock           the list of all pins, parked pins (core/file.c)
  *   7. ring_table.lock      descriptor -> ring
- * No lock is held across a wake-up of another thread, nor across a system call that can block for
- * long, except submit_lock: what a submitter does inline it does under its ring's submit_lock.
+ * No lock is held across a system call that can block for long, except submit_lock: what a
+ * submitter does inline it does under its ring's submit_lock. Threads are woken when the lock is
+ * released, but for waiters with a signal mask: their eventfds are written under cq_lock, because
+ * only the lock keeps the waiter from going away with the descriptor before the write. (That write
+ * never blocks, and a ring without such waiters does not make it.) Calls that only ask or arm are
+ * made under locks: cancelling compares files and starts the timer that interrupts a worker under
+ * pool.lock and worker.lock, so that it strikes the request that was looked at and no later one.
  * Two rings' submit_locks are never held together.
  *
  * Life.  ring->references counts the table's reference, and one for each call in progress. Ring
@@ -159,6 +164,7 @@ struct ring {
 	 * registrations in threads' tables. When the last goes the ring is closed. ring_table.lock.
 	 */
 	unsigned names;
+	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
 	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
@@ -173,7 +179,11 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
-	int fd;	      /* the epoll descriptor the application knows */
+	/*
+	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
+	 * setup, then under ring_table.lock; others look without.
+	 */
+	_Atomic int fd;
 	int event_fd; /* inside it: readable while the ring's descriptor is */
 	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
 	struct sq_thread *sq_thread;
@@ -205,8 +215,10 @@ struct ring {
 	_Atomic bool backlogged;
 	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
 	struct list deferred;
-	_Atomic uint32_t deferred_count; /* as backlogged */
+	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
+	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
+	_Atomic int spare_event_fd;
 
 	/* ---- notification (notify.c) ---- */
 	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
@@ -241,7 +253,8 @@ static inline bool ring_defers(const struct ring *ring)
 
 /*
  * A fresh structure with one reference; NULL: out of memory. Without a name it is not to be found,
- * not even by its descriptor's epoll set, until it is complete and gets one.
+ * not even by its descriptor's epoll set, until it is complete and gets one. Lost rings are torn
+ * down on the way: no lock held.
  */
 struct ring *asyncring__ring_alloc(void);
 /* Back to the unused ones. True if it was the last ring of the process. */
@@ -253,9 +266,11 @@ struct ring *asyncring__ring_get(unsigned fd, int *error);
 void asyncring__ring_put(struct ring *ring);
 /*
  * Close @fd and take it out of the table; its name is now the caller's to drop. NULL: no ring's,
- * and not closed. If the process has a duplicate of it that becomes a name of the ring.
+ * and not closed. If the process has a duplicate of it that becomes a name of the ring. Names that
+ * were closed unseen are dropped. No lock held, no reference.
  */
 struct ring *asyncring__ring_close_fd(int fd, int *error);
+/* A system call more for a duplicate. */
 bool asyncring__ring_is_ring(int fd);
 /* As is_ring, also for duplicates the table does not know; costs a system call and more. */
 bool asyncring__ring_is_behind(int fd);

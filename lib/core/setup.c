@@ -135,12 +135,14 @@ static void destroy(struct ring *ring)
 	if (ring->sq_thread)
 		asyncring__sq_thread_release(ring);
 	asyncring__resources_release(ring);
+	asyncring__files_sweep();
 	if (ring->memory)
 		asyncring__cq_discard(ring);
 	asyncring__request_free_all(ring);
 	asyncring__ring_unmap(ring);
 	if (ring->event_fd >= 0)
 		sys_close(ring->event_fd);
+	asyncring__wait_release(ring);
 	last = asyncring__ring_free(ring);
 	if (last) {
 		asyncring__pool_retire();
@@ -265,6 +267,7 @@ static void wait_until_alone(struct ring *ring)
 static void let_go_of_inherited(struct ring *ring)
 {
 	sys_close(ring->event_fd);
+	asyncring__wait_release(ring);
 	asyncring__ring_unmap(ring);
 }
 

@@ -38,6 +38,9 @@ struct wake {
 struct wake asyncring__wake_prepare(struct ring *ring);
 void asyncring__wake(struct ring *ring, const struct wake *wake);
 
+/* Let go of what waiting has left with the ring, which nobody else knows any more. */
+void asyncring__wait_release(struct ring *ring);
+
 /* Wake every waiter, to find that the ring is closing. */
 void asyncring__wake_all(struct ring *ring);
 
