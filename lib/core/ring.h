@@ -165,6 +165,10 @@ struct ring {
 	 */
 	unsigned names;
 	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
+	/* Registered waits. Written while the ring is disabled. */
+	uint64_t wait_region;
+	size_t wait_region_size;
+	_Atomic bool boottime; /* the clock of waits; else the monotonic one. Relaxed. */
 	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
@@ -179,6 +183,9 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
+	/* After a change of sizes: what is in use instead, but for the words. submit_lock. */
+	void *resized_memory;
+	size_t resized_size;
 	/*
 	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
 	 * setup, then under ring_table.lock; others look without.
@@ -231,6 +238,8 @@ struct ring {
 	struct file_table files;
 	struct buffer_table buffers;
 	struct restrictions restrictions;
+	void *region_memory; /* of a region that is the library's own */
+	size_t region_size;  /* 0: there is no region */
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;
 

@@ -42,6 +42,16 @@ enum {
 	 ASYNCRING_FEAT_REG_REG_RING | ASYNCRING_FEAT_MIN_TIMEOUT | ASYNCRING_FEAT_NO_IOWAIT |     \
 	 ASYNCRING_FEAT_USERSPACE)
 
+uint32_t asyncring__setup_features(void)
+{
+	return FEATURES;
+}
+
+uint32_t asyncring__setup_flags(void)
+{
+	return SETUP_FLAGS;
+}
+
 static bool all_set(uint32_t flags, uint32_t wanted)
 {
 	return (flags & wanted) == wanted;

@@ -97,6 +97,8 @@ void asyncring__splice_cleanup(struct request *request);
 int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__msg_ring_issue(struct request *request, unsigned flags);
 void asyncring__msg_ring_cleanup(struct request *request);
+/* A message without a request: what it would answer. No lock held. */
+int asyncring__msg_ring_send(const struct asyncring_sqe *sqe);
 
 /* epoll.c */
 int asyncring__epoll_ctl_prep(struct request *request, const struct asyncring_sqe *sqe);
