@@ -102,8 +102,7 @@ static int read_arguments(const struct ring *ring, unsigned flags, const void *a
 		arguments->min_wait_usec = ext.min_wait_usec;
 		mask_address = ext.sigmask;
 		size = ext.sigmask_sz;
-		arguments->absolute =
-			arguments->has_timeout && flags & ASYNCRING_ENTER_ABS_TIMER;
+		arguments->absolute = arguments->has_timeout && flags & ASYNCRING_ENTER_ABS_TIMER;
 		/* Relaxed: who changes the clock while others wait cannot tell which they take. */
 		if (arguments->absolute &&
 		    atomic_load_explicit(&ring->boottime, memory_order_relaxed))

@@ -320,8 +320,7 @@ static int register_clock(struct ring *ring, uint64_t arg, unsigned count)
 		return -EINVAL;
 	if (reg.clockid != CLOCK_MONOTONIC && reg.clockid != CLOCK_BOOTTIME)
 		return -EINVAL;
-	atomic_store_explicit(&ring->boottime, reg.clockid == CLOCK_BOOTTIME,
-			      memory_order_relaxed);
+	atomic_store_explicit(&ring->boottime, reg.clockid == CLOCK_BOOTTIME, memory_order_relaxed);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ enum issue_result asyncring__pipe_issue(struct request *request, unsigned flags)
 {
 	const struct new_pipe *pipe = request_data(request, struct new_pipe);
 
-	request_set_result(request, pipe->file_index ? make_in_slots(request, pipe, flags)
-						     : make(pipe));
+	request_set_result(request,
+			   pipe->file_index ? make_in_slots(request, pipe, flags) : make(pipe));
 	return ISSUE_DONE;
 }

@@ -15,7 +15,7 @@
 #endif
 
 enum {
-	WHICH_PIDFD = 3, /* P_PIDFD */
+	WHICH_PIDFD = 3,	/* P_PIDFD */
 	NO_THREAD = 0x20000000, /* __WNOTHREAD: only children of the calling thread */
 	EVENTS = WEXITED | WSTOPPED | WCONTINUED,
 };

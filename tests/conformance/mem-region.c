@@ -27,8 +27,8 @@ static int register_with(struct io_uring *ring, struct attempt *attempt)
 {
 	if (!attempt->reg.region_uptr)
 		attempt->reg.region_uptr = (uintptr_t)&attempt->region;
-	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_MEM_REGION,
-				 &attempt->reg, attempt->count);
+	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_MEM_REGION, &attempt->reg,
+				 attempt->count);
 }
 
 /* The answer of a fresh, disabled ring. */

@@ -223,11 +223,11 @@ static void it_runs_in_a_worker_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ops_test(it_makes_a_pipe),	 ops_test(flags_are_those_of_pipe2),
+		ops_test(it_makes_a_pipe),	    ops_test(flags_are_those_of_pipe2),
 		ops_test(stray_fields_are_refused), ops_test(unreadable_result),
-		ops_test(no_descriptors_left),	 ops_test(named_slots_are_filled),
-		ops_test(any_slots_are_told),	 ops_test(bad_slots),
-		ops_test(a_chain_uses_the_pipe), ops_test(it_runs_in_a_worker_too),
+		ops_test(no_descriptors_left),	    ops_test(named_slots_are_filled),
+		ops_test(any_slots_are_told),	    ops_test(bad_slots),
+		ops_test(a_chain_uses_the_pipe),    ops_test(it_runs_in_a_worker_too),
 	};
 
 	return harness_run(tests);

@@ -136,9 +136,9 @@ static void bad_calls(void **state)
 	(void)state;
 	harness_init(&ring, 4, 0);
 	harness_pipe(fds);
-	assert_int_equal(io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_QUERY, &header,
-					   1),
-			 -EINVAL);
+	assert_int_equal(
+		io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_QUERY, &header, 1),
+		-EINVAL);
 	assert_int_equal(query(ring.ring_fd, NULL), 0);
 	assert_int_equal(query(-1, (void *)8), -EFAULT);
 	header.query_data = 8;
@@ -152,7 +152,7 @@ static void bad_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_needs_no_ring), cmocka_unit_test(other_sizes),
+		cmocka_unit_test(it_needs_no_ring),  cmocka_unit_test(other_sizes),
 		cmocka_unit_test(what_is_not_known), cmocka_unit_test(chains),
 		cmocka_unit_test(bad_calls),
 	};

@@ -16,9 +16,9 @@ static void numbers_beyond_the_last(void **state)
 	harness_init(&ring, 4, 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(far); i++) {
 		for (unsigned count = 0; count < 2; count++) {
-			assert_int_equal(io_uring_register((unsigned)ring.ring_fd, far[i],
-							   argument, count),
-					 -EINVAL);
+			assert_int_equal(
+				io_uring_register((unsigned)ring.ring_fd, far[i], argument, count),
+				-EINVAL);
 			assert_int_equal(io_uring_register((unsigned)-1, far[i], argument, count),
 					 -EINVAL);
 		}
@@ -51,8 +51,8 @@ static void devices_of_the_kernel(void **state)
 		assert_int_equal(io_uring_register((unsigned)ring.ring_fd, IORING_UNREGISTER_NAPI,
 						   argument, count),
 				 -EINVAL);
-		assert_int_equal(io_uring_register((unsigned)ring.ring_fd,
-						   IORING_REGISTER_ZCRX_IFQ, argument, count),
+		assert_int_equal(io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_ZCRX_IFQ,
+						   argument, count),
 				 -EINVAL);
 	}
 	io_uring_queue_exit(&ring);

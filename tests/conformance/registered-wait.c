@@ -115,9 +115,9 @@ static void a_minimal_wait(void **state)
 	harness_nop(&fixture->ring, 4);
 	harness_submit(&fixture->ring, 1);
 	before = harness_now_ns();
-	assert_int_equal(enter(&fixture->ring, 0, 2, sizeof(fixture->waits[0]),
-			       sizeof(fixture->waits[0])),
-			 0);
+	assert_int_equal(
+		enter(&fixture->ring, 0, 2, sizeof(fixture->waits[0]), sizeof(fixture->waits[0])),
+		0);
 	assert_in_range(harness_now_ns() - before, 20000000, 4000000000);
 }
 
@@ -176,8 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_time_limit, fixture_open, fixture_close),
 		cmocka_unit_test_setup_teardown(completions_end_it, fixture_open, fixture_close),
-		cmocka_unit_test_setup_teardown(submitting_counts_more_than_the_time,
-						fixture_open, fixture_close),
+		cmocka_unit_test_setup_teardown(submitting_counts_more_than_the_time, fixture_open,
+						fixture_close),
 		cmocka_unit_test_setup_teardown(a_minimal_wait, fixture_open, fixture_close),
 		cmocka_unit_test_setup_teardown(a_signal_mask, fixture_open, fixture_close),
 		cmocka_unit_test_setup_teardown(bad_entries, fixture_open, fixture_close),

@@ -133,12 +133,9 @@ static void a_full_queue_overflows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ops_test(a_message_arrives),
-		cmocka_unit_test(one_that_defers_gets_it_when_it_asks),
-		ops_test(bad_messages),
-		cmocka_unit_test(a_disabled_ring_takes_none),
-		ops_test(bad_calls),
-		cmocka_unit_test(a_full_queue_overflows),
+		ops_test(a_message_arrives), cmocka_unit_test(one_that_defers_gets_it_when_it_asks),
+		ops_test(bad_messages),	     cmocka_unit_test(a_disabled_ring_takes_none),
+		ops_test(bad_calls),	     cmocka_unit_test(a_full_queue_overflows),
 	};
 
 	return harness_run(tests);

@@ -200,8 +200,8 @@ static void options(void **state)
 
 	/* There is none yet, and that is no failure. */
 	memset(&info, 0xff, sizeof(info));
-	assert_int_equal(
-		ops_run(ring, waitid, P_PID, (id_t)child.pid, &info, WEXITED | WNOHANG, 0), 0);
+	assert_int_equal(ops_run(ring, waitid, P_PID, (id_t)child.pid, &info, WEXITED | WNOHANG, 0),
+			 0);
 	assert_int_equal(info.si_signo, 0);
 	assert_int_equal(info.si_pid, 0);
 	let_exit(&child);
