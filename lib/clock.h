@@ -38,6 +38,17 @@ static inline int64_t clock_now(void)
 	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
+/* Now on any of the kernel's clocks. */
+static inline int64_t clock_now_of(clockid_t id)
+{
+	struct timespec now;
+
+	if (id == CLOCK_MONOTONIC)
+		return clock_now();
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
 static inline int64_t clock_add(int64_t a, int64_t b)
 {
 	int64_t sum;

@@ -32,6 +32,11 @@ bool asyncring__cancel_matches(const struct cancel_match *match, const struct re
 {
 	uint32_t flags = match->flags;
 
+	if (match->only)
+		return request == match->only;
+	/* It goes with the request it bounds. */
+	if (request->op->properties & OP_LINK_TIMEOUT)
+		return false;
 	if (flags & (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY))
 		return true;
 	if (flags & ASYNCRING_ASYNC_CANCEL_FD && !same_file(match, request))
@@ -66,12 +71,15 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
-	unsigned waiters = 0, children;
+	unsigned waiters = 0, children = 0, pending;
 
 	if (!find_key(match))
 		return -EBADF;
 	/* Those of the same submission have to be where they can be found. */
 	asyncring__batch_hand_over(match->ring);
+	pending = asyncring__pending_cancel(match, all, &children);
+	if (pending && !all)
+		return children ? 1 : 0;
 	list_init(&unstarted);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
 	if (all || !(cancelled.taken || cancelled.running))
@@ -83,16 +91,16 @@ int asyncring__cancel(struct cancel_match *match)
 		/* The I/O side's reference; if the submission's is gone too, it completes here. */
 		asyncring__request_put_submitter(request);
 	}
-	children = cancelled.counted;
+	children += cancelled.counted;
 	if (!all && (waiters || children))
 		return 1;
 	/* Those that wait on futexes, or for children, the kernel counts as one of each kind. */
 	if (match->flags & ASYNCRING_ASYNC_CANCEL_ALL) {
-		cancelled.taken -= children ? children - 1 : 0;
+		pending -= children ? children - 1 : 0;
 		waiters = waiters ? 1 : 0;
 	}
 	if (all)
-		return (int)(cancelled.taken + waiters);
+		return (int)(pending + cancelled.taken + waiters);
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;

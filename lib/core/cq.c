@@ -116,6 +116,24 @@ static bool write_completion(struct cq_writer *writer, const struct completion *
 	return true;
 }
 
+/* write_completion, counted. */
+static bool write_counted(struct cq_writer *writer, const struct completion *completion)
+{
+	struct ring *ring = writer->ring;
+
+	if (!write_completion(writer, completion))
+		return false;
+	if (completion->timeout)
+		ring->timeouts++;
+	else
+		/* Sequentially consistent: see count_wait.h. */
+		atomic_store_explicit(
+			&ring->count_wait.posted,
+			atomic_load_explicit(&ring->count_wait.posted, memory_order_relaxed) + 1,
+			memory_order_seq_cst);
+	return true;
+}
+
 static void set_backlog_flag(struct ring *ring, bool on)
 {
 	/* Relaxed: written under cq_lock; enter() only looks whether there is something to do. */
@@ -143,7 +161,7 @@ static void post_locked(struct ring *ring, struct list *list)
 		struct completion *completion = container_of(node, struct completion, node);
 
 		following = node->next;
-		if (write_completion(&writer, completion))
+		if (write_counted(&writer, completion))
 			continue;
 		writer.room = 0;
 		list_remove(node);
@@ -162,7 +180,7 @@ static void flush_locked(struct ring *ring, struct list *written)
 	while (!list_empty(&ring->backlog)) {
 		struct list *node = ring->backlog.next;
 
-		if (!write_completion(&writer, container_of(node, struct completion, node)))
+		if (!write_counted(&writer, container_of(node, struct completion, node)))
 			break;
 		list_remove(node);
 		list_append(written, node);
@@ -209,6 +227,7 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 		.user_data = request->completion.user_data,
 		.res = res,
 		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+		.timeout = request->completion.timeout,
 	};
 	struct cq_writer writer;
 	struct wake wake;
@@ -217,7 +236,7 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
 	written = list_empty(&ring->backlog) && list_empty(&ring->deferred) &&
-		  write_completion(&writer, &completion);
+		  write_counted(&writer, &completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
 		return false;

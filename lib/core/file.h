@@ -32,6 +32,12 @@ struct file {
 	/* Of a registered file with a tag: what to post when it goes, and where; else NULL. */
 	struct ring *ring;
 	struct completion *tag;
+	/*
+	 * The ring that waits for the file's readiness, and its watch (engine/poller.c); NULL: none
+	 * does. Claimed by compare-exchange; `watch` is under that ring's submit_lock.
+	 */
+	_Atomic(struct ring *) watcher;
+	uint32_t watch;
 	/* Reads, writes: RWF_NOWAIT was refused since. Any holder, relaxed: a hint. */
 	_Atomic bool nowait_refused[2];
 	/* Taken and put by any thread that holds one; the last put (acquire-release) closes. */

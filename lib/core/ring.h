@@ -34,12 +34,17 @@
 
 #include <asyncring/abi.h>
 
+#include "../engine/attendant.h"
+#include "count_wait.h"
+#include "driver.h"
 #include "list.h"
 #include "lock.h"
+#include "pending.h"
 
 struct buffer;
 struct file;
 struct request;
+struct poller;
 struct sq_thread;
 
 /*
@@ -87,6 +92,8 @@ struct ring_control {
 
 struct batch {
 	struct list done; /* completion.node: both references are the submitter's */
+	/* As done: taken back by others of this batch, and completed after them. */
+	struct list cancelled;
 	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
 	unsigned punted_count;
 	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
@@ -96,6 +103,8 @@ struct batch {
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/* Something was armed that may be due already, and has not been looked at yet. */
+	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
@@ -211,12 +220,21 @@ struct ring {
 	bool drain_next;     /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
 	struct batch batch;
+	struct pending pending; /* armed and parked requests */
+	struct count_wait count_wait;
+	/*
+	 * NULL until something has to be waited for; from then on to the end of the ring the same.
+	 * Written under submit_lock with release, pairs with the acquire in ring_poller.
+	 */
+	_Atomic(struct poller *) poller;
 
 	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
 	_Atomic(struct request *) returned_requests;
 
 	/* ---- completion queue: control->cq_lock ---- */
-	uint32_t cq_tail;    /* the true one */
+	uint32_t cq_tail; /* the true one */
+	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
+	uint32_t timeouts, timeouts_told;
 	struct list backlog; /* completions that found the CQ full, oldest first */
 	/* What SQ_CQ_OVERFLOW says. Written under cq_lock; enter() looks without. */
 	_Atomic bool backlogged;
@@ -224,6 +242,7 @@ struct ring {
 	struct list deferred;
 	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
+	struct driver driver;	/* who drives the poller */
 	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
 	_Atomic int spare_event_fd;
 
@@ -243,6 +262,8 @@ struct ring {
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;
 
+	struct attended attended; /* engine/attendant.h says what guards it */
+
 	/* Queues of requests that wait for a worker; pool.lock. */
 	struct ring_queue {
 		struct list requests;
@@ -252,6 +273,11 @@ struct ring {
 
 	struct list free_node; /* in ring_table.c's list of live or of unused rings: its lock */
 };
+
+static inline struct poller *ring_poller(struct ring *ring)
+{
+	return atomic_load_explicit(&ring->poller, memory_order_acquire);
+}
 
 static inline bool ring_defers(const struct ring *ring)
 {
@@ -272,6 +298,8 @@ bool asyncring__ring_free(struct ring *ring);
 int asyncring__ring_publish(struct ring *ring, int fd);
 /* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
 struct ring *asyncring__ring_get(unsigned fd, int *error);
+/* One more reference, where it is known that there is one. */
+void asyncring__ring_hold(struct ring *ring);
 void asyncring__ring_put(struct ring *ring);
 /*
  * Close @fd and take it out of the table; its name is now the caller's to drop. NULL: no ring's,

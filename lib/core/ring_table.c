@@ -104,7 +104,12 @@ static void reset(struct ring *ring)
 	list_init(&ring->request_blocks);
 	list_init(&ring->drained);
 	list_init(&ring->sq_node);
+	list_init(&ring->attended.node);
 	list_init(&ring->batch.done);
+	list_init(&ring->batch.cancelled);
+	asyncring__pending_init(&ring->pending);
+	asyncring__count_wait_init(&ring->count_wait);
+	atomic_store_explicit(&ring->poller, NULL, memory_order_relaxed);
 	list_init(&ring->backlog);
 	list_init(&ring->deferred);
 	list_init(&ring->fd_waiters);
@@ -260,6 +265,12 @@ static bool try_get(struct ring *ring)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&ring->references, &count, count + 1, memory_order_acquire, memory_order_relaxed));
 	return true;
+}
+
+void asyncring__ring_hold(struct ring *ring)
+{
+	/* Relaxed: the caller knows that the ring is there. */
+	atomic_fetch_add_explicit(&ring->references, 1, memory_order_relaxed);
 }
 
 void asyncring__ring_put(struct ring *ring)

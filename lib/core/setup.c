@@ -11,6 +11,7 @@
 #include <asyncring.h>
 
 #include "../engine/futex_waiter.h"
+#include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
 #include "core.h"
@@ -148,6 +149,8 @@ static void destroy(struct ring *ring)
 	asyncring__files_sweep();
 	if (ring->memory)
 		asyncring__cq_discard(ring);
+	asyncring__pending_release(&ring->pending);
+	asyncring__poller_destroy(ring);
 	asyncring__request_free_all(ring);
 	asyncring__ring_unmap(ring);
 	if (ring->event_fd >= 0)
@@ -156,6 +159,7 @@ static void destroy(struct ring *ring)
 	last = asyncring__ring_free(ring);
 	if (last) {
 		asyncring__pool_retire();
+		asyncring__attendant_retire();
 		asyncring__futex_retire();
 	}
 }
@@ -289,6 +293,7 @@ void asyncring__ring_release_name(struct ring *ring)
 		let_go_of_inherited(ring);
 		return;
 	}
+	asyncring__attend_forget(ring);
 	asyncring__wake_all(ring);
 	if (ring->sq_thread)
 		asyncring__sq_thread_detach(ring);

@@ -26,6 +26,9 @@
  * sleeps while there is one: the waiter flushes it, and what then remains means a CQ as full as it
  * can be, which is as many as can be asked for.
  *
+ * While requests are armed or timers run, one of the waiters sleeps in the poller instead and
+ * drives it (driver.c); for the others nothing changes.
+ *
  * A wait with a signal mask must change the mask and sleep in one step, which no futex call can:
  * such a waiter sleeps in ppoll() on an eventfd instead. The ring keeps one for the next such wait,
  * out of the way of low numbers; a second waiter at the same time makes its own. With no descriptor
@@ -34,6 +37,7 @@
 #include "wait.h"
 
 #include "../clock.h"
+#include "../engine/poller.h"
 #include "core.h"
 
 /* A waiter with a signal mask; in ring->fd_waiters, on its own stack. cq_lock. */
@@ -67,15 +71,30 @@ static void wake_fd_waiter(struct fd_waiter *waiter)
 		sys_write(waiter->fd, &one, sizeof(one));
 }
 
+/* A timeout's completion ends every wait. cq_lock. */
+static bool timeout_news(struct ring *ring)
+{
+	bool news = ring->timeouts != ring->timeouts_told;
+
+	ring->timeouts_told = ring->timeouts;
+	return news;
+}
+
 struct wake asyncring__wake_prepare(struct ring *ring)
 {
 	struct ring_control *control = ring->control;
+	struct driver *driver = &ring->driver;
+	bool everyone = timeout_news(ring);
 	struct wake wake = {.eventfd_async = ring->eventfd_async};
 	struct list *node, *following;
 
 	if (ring->eventfd)
 		wake.eventfd = file_get(ring->eventfd);
-	if (control->waiters && within_reach(ring, control->wake_tail)) {
+	if (driver->asleep && driver->waits && (everyone || within_reach(ring, driver->tail))) {
+		driver->asleep = false;
+		wake.driver = true;
+	}
+	if (control->waiters && (everyone || within_reach(ring, control->wake_tail))) {
 		control->waiters = 0;
 		/* Relaxed: the futex call itself orders it against a waiter about to sleep. */
 		atomic_fetch_add_explicit(&control->wake_sequence, 1, memory_order_relaxed);
@@ -84,7 +103,7 @@ struct wake asyncring__wake_prepare(struct ring *ring)
 	list_for_each_safe (node, following, &ring->fd_waiters) {
 		struct fd_waiter *waiter = container_of(node, struct fd_waiter, node);
 
-		if (within_reach(ring, waiter->tail))
+		if (everyone || within_reach(ring, waiter->tail))
 			wake_fd_waiter(waiter);
 	}
 	return wake;
@@ -94,6 +113,8 @@ void asyncring__wake(struct ring *ring, const struct wake *wake)
 {
 	if (wake->sleepers)
 		sys_futex_wake(&ring->control->wake_sequence, INT_MAX);
+	if (wake->driver)
+		asyncring__poller_wake(ring_poller(ring));
 }
 
 void asyncring__wake_all(struct ring *ring)
@@ -102,12 +123,27 @@ void asyncring__wake_all(struct ring *ring)
 	struct list *node, *following;
 
 	lock_acquire(&ring->control->cq_lock);
+	wake.driver = ring->driver.asleep;
+	ring->driver.asleep = false;
 	ring->control->waiters = 0;
 	atomic_fetch_add_explicit(&ring->control->wake_sequence, 1, memory_order_relaxed);
 	list_for_each_safe (node, following, &ring->fd_waiters)
 		wake_fd_waiter(container_of(node, struct fd_waiter, node));
 	lock_release(&ring->control->cq_lock);
 	asyncring__wake(ring, &wake);
+}
+
+bool asyncring__wake_one_to_drive(struct ring *ring)
+{
+	bool present, waiting;
+
+	lock_acquire(&ring->control->cq_lock);
+	present = ring->driver.present;
+	waiting = ring->control->waiters || !list_empty(&ring->fd_waiters);
+	lock_release(&ring->control->cq_lock);
+	if (!present && waiting)
+		asyncring__wake_all(ring);
+	return present || waiting;
 }
 
 /* ---- the eventfd of a waiter with a signal mask ---- */
@@ -151,6 +187,8 @@ struct waiter {
 	struct ring *ring;
 	const struct wait_arguments *arguments;
 	uint32_t target;       /* the CQ tail waited for */
+	uint32_t timeouts;     /* ring->timeouts when the wait began */
+	bool drives;	       /* this thread is the ring's driver */
 	int64_t deadline;      /* monotonic ns, CLOCK_NEVER: none */
 	int64_t min_wait_over; /* from then on one CQE is enough; CLOCK_NEVER: no such time */
 };
@@ -218,12 +256,15 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	struct timespec timeout, *timeout_pointer = NULL;
 	uint32_t sequence;
 
+	/* One who is going to drive needs none. */
+	if (self && self->fd < 0 && !asyncring__driver_needed(ring))
+		self->fd = take_event_fd(ring);
 	if (until != CLOCK_NEVER) {
 		timeout = clock_left(until);
 		timeout_pointer = &timeout;
 	}
 	lock_acquire(&control->cq_lock);
-	if (reached(ring, waiter->target) || closing(ring)) {
+	if (reached(ring, waiter->target) || ring->timeouts != waiter->timeouts || closing(ring)) {
 		lock_release(&control->cq_lock);
 		return 1;
 	}
@@ -235,6 +276,10 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 		 * that by now, it did so after the flush, and either answer was right.
 		 */
 		return atomic_load_explicit(&ring->backlogged, memory_order_relaxed);
+	}
+	if (asyncring__driver_begin(ring, waiter->target, &waiter->drives)) {
+		lock_release(&control->cq_lock);
+		return asyncring__driver_sleep(ring, until, waiter->arguments->sigmask);
 	}
 	sequence = atomic_load_explicit(&control->wake_sequence, memory_order_relaxed);
 	if (self) {
@@ -289,6 +334,9 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 		wanted = ring->cq_entries;
 	/* Acquire: as in cq.c. */
 	waiter.target = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire) + wanted;
+	lock_acquire(&ring->control->cq_lock);
+	waiter.timeouts = ring->timeouts;
+	lock_release(&ring->control->cq_lock);
 	if (arguments->has_timeout) {
 		int64_t start = arguments->absolute ? 0 : clock_now();
 
@@ -299,10 +347,12 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 	if (!arguments->sigmask)
 		result = wait_loop(&waiter, NULL);
 	else {
-		self.fd = take_event_fd(ring);
+		self.fd = -1;
 		list_init(&self.node);
 		result = wait_loop(&waiter, &self);
 		give_event_fd(ring, self.fd);
 	}
+	if (waiter.drives)
+		asyncring__driver_leave(ring);
 	return closing(ring) ? -EBADF : result;
 }

@@ -75,6 +75,7 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	ring_lock(ring);
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
+	asyncring__drive_wanted(ring);
 	/*
 	 * Also if nothing was taken: what is dropped makes room, too. A read-modify-write, not a
 	 * load: it and the increment in wait_for_space come one after the other, so that either

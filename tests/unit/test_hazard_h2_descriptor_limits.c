@@ -240,14 +240,12 @@ static bool has_tid(void *argument)
 }
 
 /* One completion for one waiter with a mask, who takes no low number meanwhile. */
-static void complete_masked_wait(struct asyncring *with, int ends[2], int lowest)
+static void complete_masked_wait(struct asyncring *with, int lowest)
 {
 	struct masked_waiter waiter = {.ring = with};
 	pthread_t thread;
 	void *result;
 
-	asyncring_prep_read(support_sqe(with), ends[0], buffer, 1, 0);
-	assert_int_equal(asyncring_submit(with), 1);
 	assert_int_equal(pthread_create(&thread, NULL, wait_with_mask, &waiter), 0);
 	assert_true(support_eventually(has_tid, &waiter));
 	assert_true(support_asleep(atomic_load(&waiter.tid)));
@@ -255,30 +253,28 @@ static void complete_masked_wait(struct asyncring *with, int ends[2], int lowest
 		assert_int_equal(dup(0), lowest);
 		close(lowest);
 	}
-	assert_int_equal(write(ends[1], "x", 1), 1);
+	asyncring_prep_nop(support_sqe(with));
+	assert_int_equal(asyncring_submit(with), 1);
 	pthread_join(thread, &result);
 	assert_int_equal((intptr_t)result, 0);
-	assert_int_equal(support_result(with, NULL), 1);
+	assert_int_equal(support_result(with, NULL), 0);
 }
 
 static void hazard_h2_masked_waits_share_one_descriptor(void **state)
 {
 	struct support_census before = support_census();
 	struct asyncring other;
-	int ends[2], lowest;
+	int lowest;
 
 	(void)state;
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(asyncring_queue_init(4, &other, 0), 0);
 	lowest = dup(0);
 	close(lowest);
 	atomic_store(&eventfds, 0);
 	for (int i = 0; i < 10; i++)
-		complete_masked_wait(&other, ends, lowest);
+		complete_masked_wait(&other, lowest);
 	assert_int_equal(atomic_load(&eventfds), 1);
 	asyncring_queue_exit(&other);
-	close(ends[0]);
-	close(ends[1]);
 	assert_true(support_census_restored(&before));
 }
 
@@ -320,23 +316,19 @@ static void interrupt_masked_wait(struct asyncring *with)
 static void hazard_h2_masked_wait_without_a_descriptor(void **state)
 {
 	struct asyncring other;
-	int ends[2];
 
 	(void)state;
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(asyncring_queue_init(4, &other, 0), 0);
 	take_descriptors(0);
 	interrupt_masked_wait(&other);
 	give_descriptors_back();
 	/* Refused by hand: seeing a thread asleep takes descriptors, too. */
 	atomic_store(&refuse_eventfds, true);
-	complete_masked_wait(&other, ends, -1);
+	complete_masked_wait(&other, -1);
 	atomic_store(&refuse_eventfds, false);
 	/* None was kept; with one it is the same. */
 	interrupt_masked_wait(&other);
 	asyncring_queue_exit(&other);
-	close(ends[0]);
-	close(ends[1]);
 }
 
 /* ---- registered files ---- */
