@@ -509,6 +509,53 @@ static void cancelling_by_other_keys(void **state)
 	ops_expect(ring, 5, -ECANCELED);
 }
 
+/* A time limit that takes a waiter back says so in the same way. */
+static void a_time_limit(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct __kernel_timespec limit = harness_msec(5);
+	uint32_t word = 0;
+	int results[2];
+
+	for (unsigned mask = 1; mask; mask = mask == 1 ? ANY : 0) {
+		ops_prep(ring, 0, IOSQE_IO_LINK, futex_wait, &word, 0, mask, PRIVATE, 0);
+		ops_prep(ring, 1, 0, link_timeout, &limit, 0);
+		harness_submit(ring, 2);
+		ops_collect(ring, results, 2);
+		ops_assert_results(results, -ECANCELED, 1);
+	}
+	limit = harness_deadline();
+	ops_prep(ring, 0, IOSQE_IO_LINK, futex_wait, &word, 0, ANY, PRIVATE, 0);
+	ops_prep(ring, 1, 0, link_timeout, &limit, 0);
+	harness_submit(ring, 2);
+	assert_int_equal(plain_wake(&word, 1, true), 1);
+	ops_collect(ring, results, 2);
+	ops_assert_results(results, 0, -ECANCELED);
+}
+
+/* All at once: the number is told, but that of one kind counts once. */
+static void cancelling_all(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	uint32_t word = 0;
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 3; i++)
+			start_wait(ring, 5, &word);
+		ops_prep(ring, 9, 0, cancel64, 5,
+			 round ? IORING_ASYNC_CANCEL_ANY : IORING_ASYNC_CANCEL_ALL);
+		harness_submit(ring, 1);
+		for (unsigned i = 0; i < 4; i++) {
+			struct harness_cqe cqe = harness_next(ring);
+			int count = round ? 3 : 1;
+
+			assert_int_equal(cqe.res, cqe.user_data == 9 ? count : -ECANCELED);
+		}
+	}
+}
+
 static void closing_the_ring_ends_waiters(void **state)
 {
 	struct io_uring ring;
@@ -545,6 +592,8 @@ int main(void)
 		ops_test(bad_vectors),
 		ops_test(cancelling_a_waiter_answers_one),
 		ops_test(cancelling_by_other_keys),
+		ops_test(a_time_limit),
+		ops_test(cancelling_all),
 		cmocka_unit_test(closing_the_ring_ends_waiters),
 	};
 

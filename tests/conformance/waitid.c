@@ -335,6 +335,55 @@ static void cancelling_answers_one(void **state)
 	assert_exited(&info, child.pid, 2);
 }
 
+/* A time limit that takes a waiter back says so in the same way. */
+static void a_time_limit(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	static const idtype_t kinds[] = {P_PID, P_ALL};
+	struct __kernel_timespec limit = harness_msec(20);
+	struct child child = new_child(2);
+	siginfo_t info;
+	int results[2];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ops_prep(ring, 0, IOSQE_IO_LINK, waitid, kinds[i], (id_t)child.pid, &info, WEXITED,
+			 0);
+		ops_prep(ring, 1, 0, link_timeout, &limit, 0);
+		harness_submit(ring, 2);
+		ops_collect(ring, results, 2);
+		ops_assert_results(results, -ECANCELED, 1);
+	}
+	let_exit(&child);
+	reap(child.pid);
+}
+
+/* All at once: the number is told, but that of one kind counts once. */
+static void cancelling_all(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct child child = new_child(2);
+	siginfo_t info;
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 3; i++)
+			ops_prep(ring, 5, 0, waitid, P_PID, (id_t)child.pid, &info, WEXITED, 0);
+		harness_submit(ring, 3);
+		ops_prep(ring, 9, 0, cancel64, 5,
+			 round ? IORING_ASYNC_CANCEL_ANY : IORING_ASYNC_CANCEL_ALL);
+		harness_submit(ring, 1);
+		for (unsigned i = 0; i < 4; i++) {
+			struct harness_cqe cqe = harness_next(ring);
+			int count = round ? 3 : 1;
+
+			assert_int_equal(cqe.res, cqe.user_data == 9 ? count : -ECANCELED);
+		}
+	}
+	let_exit(&child);
+	reap(child.pid);
+}
+
 static void closing_the_ring_ends_waiters(void **state)
 {
 	struct child child = new_child(2);
@@ -365,6 +414,8 @@ int main(void)
 		ops_test(a_pidfd_that_does_not_block),
 		ops_test(links),
 		ops_test(cancelling_answers_one),
+		ops_test(a_time_limit),
+		ops_test(cancelling_all),
 		cmocka_unit_test(closing_the_ring_ends_waiters),
 	};
 
