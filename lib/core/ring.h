@@ -42,6 +42,7 @@
 #include "pending.h"
 
 struct buffer;
+struct buffer_groups;
 struct file;
 struct request;
 struct poller;
@@ -256,6 +257,7 @@ struct ring {
 	/* ---- registered resources: submit_lock ---- */
 	struct file_table files;
 	struct buffer_table buffers;
+	struct buffer_groups *buffer_groups; /* buffer_group.c; NULL: none yet */
 	struct restrictions restrictions;
 	void *region_memory; /* of a region that is the library's own */
 	size_t region_size;  /* 0: there is no region */

@@ -149,20 +149,48 @@ int asyncring__futex_probe(const struct futex_waiter *waiter)
 	return (int)result;
 }
 
-/* Does anybody sleep on the word? */
-static bool slept_on(uint64_t address, bool private)
+static bool same_word(const struct futex_waitv *one, const struct futex_waitv *other)
 {
-	return sys(SYS_futex, address, operation(FUTEX_REQUEUE, private), 0, 1, address) > 0;
+	return one->uaddr == other->uaddr && is_private(one) == is_private(other);
 }
 
+/* The word of @waiter that is meant, or -1. */
+static int find_word(const struct futex_waiter *waiter, const struct futex_waitv *word)
+{
+	for (unsigned i = 0; i < waiter->count; i++)
+		if (same_word(&waiter->words[i], word))
+			return (int)i;
+	return -1;
+}
+
+/* How many sleep on the word, for one process or all. */
+static long sleepers(const struct futex_waitv *word)
+{
+	return sys(SYS_futex, word->uaddr, operation(FUTEX_REQUEUE, is_private(word)), 0, INT_MAX,
+		   word->uaddr);
+}
+
+/*
+ * In a plain call there is no word of our own to tell: then all of ours who wait on the same word
+ * have to sleep. (Others who do may be taken for one of ours.)
+ */
 static bool asleep(const struct futex_thread *thread)
 {
 	const struct futex_waitv *last;
+	struct list *node;
+	long expected = 0;
 
 	if (!thread->armed)
 		return false;
 	last = &thread->vector[thread->entries - 1];
-	return slept_on(last->uaddr, is_private(last));
+	if (!thread->single)
+		return sleepers(last) > 0;
+	list_for_each (node, &futex.waiters) {
+		const struct futex_waiter *waiter = container_of(node, struct futex_waiter, node);
+
+		expected += waiter->armed && find_word(waiter, last) >= 0;
+	}
+	return sleepers(last) >= expected;
 }
 
 /* For those who wait for a thread on its way in or out of the kernel: a little, without the lock.
@@ -202,11 +230,6 @@ static void finish(struct futex_waiter *waiter, int result)
 	waiter->over = true;
 	request_set_result(waiter->request, result);
 	list_append(&thread->done, &waiter->place);
-}
-
-static bool same_word(const struct futex_waitv *one, const struct futex_waitv *other)
-{
-	return one->uaddr == other->uaddr && is_private(one) == is_private(other);
 }
 
 /* Does it make no difference to anybody outside which of the two is woken? */
@@ -536,6 +559,9 @@ static struct futex_thread *choose_thread(const struct futex_waiter *waiter, boo
 		if (thread->words + (single ? 0 : waiter->count) > (single ? 0 : ROOM) ||
 		    (thread->single && thread->words))
 			continue;
+		/* It may be held up by the lock that the caller holds. */
+		if (thread->completing && futex.count < SHARED_FROM)
+			continue;
 		if (!best || thread->words < best->words)
 			best = thread;
 	}
@@ -551,11 +577,11 @@ static struct futex_thread *choose_thread(const struct futex_waiter *waiter, boo
  */
 static void wait_until_asleep(const struct futex_waiter *waiter)
 {
-	enum { ROUNDS = 2000 };
+	enum { ROUNDS = 2000, ROUNDS_COMPLETING = 50 };
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		if (waiter->over || (waiter->armed && asleep(waiter->thread)) ||
-		    waiter->thread->completing)
+		    (waiter->thread->completing && round > ROUNDS_COMPLETING))
 			return;
 		pause_unlocked(round);
 	}
@@ -588,15 +614,6 @@ bool asyncring__futex_wait(struct futex_waiter *waiter, unsigned issue_flags)
 }
 
 /* ---- waking ---- */
-
-/* The word of @waiter that is meant, or -1. */
-static int find_word(const struct futex_waiter *waiter, const struct futex_waitv *word)
-{
-	for (unsigned i = 0; i < waiter->count; i++)
-		if (same_word(&waiter->words[i], word))
-			return (int)i;
-	return -1;
-}
 
 /* Until all who wait on the word sleep, or are seen not to. Lock held, but released meanwhile. */
 static void settle(const struct futex_waitv *word)

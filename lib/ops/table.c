@@ -200,8 +200,20 @@ static const struct op table[] = {
 			/* Not serial: waiting for a pipe would hold up all writes to the file. */
 			.properties = OP_FILE | OP_UNBOUNDED,
 		},
-	[ASYNCRING_OP_PROVIDE_BUFFERS] = {.name = "PROVIDE_BUFFERS"},
-	[ASYNCRING_OP_REMOVE_BUFFERS] = {.name = "REMOVE_BUFFERS"},
+	[ASYNCRING_OP_PROVIDE_BUFFERS] =
+		{
+			.name = "PROVIDE_BUFFERS",
+			.prep = asyncring__provide_buffers_prep,
+			.issue = asyncring__provide_buffers_issue,
+			.properties = OP_IOPOLL,
+		},
+	[ASYNCRING_OP_REMOVE_BUFFERS] =
+		{
+			.name = "REMOVE_BUFFERS",
+			.prep = asyncring__remove_buffers_prep,
+			.issue = asyncring__remove_buffers_issue,
+			.properties = OP_IOPOLL,
+		},
 	[ASYNCRING_OP_TEE] =
 		{
 			.name = "TEE",
@@ -288,14 +300,20 @@ static const struct op table[] = {
 	[ASYNCRING_OP_URING_CMD] = {.name = "URING_CMD"},
 	[ASYNCRING_OP_SEND_ZC] = {.name = "SEND_ZC"},
 	[ASYNCRING_OP_SENDMSG_ZC] = {.name = "SENDMSG_ZC"},
-	[ASYNCRING_OP_READ_MULTISHOT] = {.name = "READ_MULTISHOT"},
+	[ASYNCRING_OP_READ_MULTISHOT] =
+		{
+			.name = "READ_MULTISHOT",
+			.prep = asyncring__read_multishot_prep,
+			.issue = asyncring__read_multishot_issue,
+			.properties = OP_FILE | OP_POLL_IN | OP_BUFFER_SELECT,
+		},
 	[ASYNCRING_OP_WAITID] =
 		{
 			.name = "WAITID",
 			.prep = asyncring__waitid_prep,
 			.issue = asyncring__waitid_issue,
 			/* Not OP_FILE: the file is a descriptor of the child, once there is one. */
-			.properties = OP_POLL_IN | OP_UNBOUNDED | OP_CANCEL_COUNTED,
+			.properties = OP_UNBOUNDED | OP_CANCEL_COUNTED,
 		},
 	[ASYNCRING_OP_FUTEX_WAIT] =
 		{

@@ -27,16 +27,56 @@ static const struct row {
 	unsigned opcode;
 	const char *name;
 } served[] = {
-	ROW(NOP),	   ROW(READV),	     ROW(WRITEV),	   ROW(FSYNC),
-	ROW(READ_FIXED),   ROW(WRITE_FIXED), ROW(SYNC_FILE_RANGE), ROW(ASYNC_CANCEL),
-	ROW(FALLOCATE),	   ROW(OPENAT),	     ROW(CLOSE),	   ROW(FILES_UPDATE),
-	ROW(STATX),	   ROW(READ),	     ROW(WRITE),	   ROW(FADVISE),
-	ROW(MADVISE),	   ROW(OPENAT2),     ROW(SPLICE),	   ROW(TEE),
-	ROW(POLL_ADD),	   ROW(POLL_REMOVE), ROW(TIMEOUT),	   ROW(TIMEOUT_REMOVE),
-	ROW(LINK_TIMEOUT), ROW(RENAMEAT),    ROW(UNLINKAT),	   ROW(MKDIRAT),
-	ROW(SYMLINKAT),	   ROW(LINKAT),	     ROW(MSG_RING),	   ROW(FSETXATTR),
-	ROW(SETXATTR),	   ROW(FGETXATTR),   ROW(GETXATTR),	   ROW(FIXED_FD_INSTALL),
-	ROW(FTRUNCATE),	   ROW(READV_FIXED), ROW(WRITEV_FIXED),	   ROW(NOP128),
+	ROW(NOP),
+	ROW(READV),
+	ROW(WRITEV),
+	ROW(FSYNC),
+	ROW(READ_FIXED),
+	ROW(WRITE_FIXED),
+	ROW(SYNC_FILE_RANGE),
+	ROW(ASYNC_CANCEL),
+	ROW(FALLOCATE),
+	ROW(OPENAT),
+	ROW(CLOSE),
+	ROW(FILES_UPDATE),
+	ROW(STATX),
+	ROW(READ),
+	ROW(WRITE),
+	ROW(FADVISE),
+	ROW(MADVISE),
+	ROW(OPENAT2),
+	ROW(SPLICE),
+	ROW(TEE),
+	ROW(POLL_ADD),
+	ROW(POLL_REMOVE),
+	ROW(TIMEOUT),
+	ROW(TIMEOUT_REMOVE),
+	ROW(LINK_TIMEOUT),
+	ROW(RENAMEAT),
+	ROW(UNLINKAT),
+	ROW(MKDIRAT),
+	ROW(PROVIDE_BUFFERS),
+	ROW(REMOVE_BUFFERS),
+	ROW(READ_MULTISHOT),
+	ROW(SYMLINKAT),
+	ROW(LINKAT),
+	ROW(MSG_RING),
+	ROW(FSETXATTR),
+	ROW(SETXATTR),
+	ROW(FGETXATTR),
+	ROW(GETXATTR),
+	ROW(FIXED_FD_INSTALL),
+	ROW(FTRUNCATE),
+	ROW(READV_FIXED),
+	ROW(WRITEV_FIXED),
+	ROW(NOP128),
+	ROW(EPOLL_CTL),
+	ROW(EPOLL_WAIT),
+	ROW(PIPE),
+	ROW(WAITID),
+	ROW(FUTEX_WAIT),
+	ROW(FUTEX_WAKE),
+	ROW(FUTEX_WAITV),
 };
 
 #define SERVED_COUNT (sizeof(served) / sizeof(served[0]))
@@ -80,14 +120,14 @@ static bool same_family(const struct op *one, const struct op *other, const char
 	return strstr(one->name, part) && strstr(other->name, part);
 }
 
-/* The two sizes of a NOP, reads, writes and the two ways to open may share functions. */
+/* The two sizes of a NOP, reads, writes, the two ways to open and to wait may share functions. */
 static bool may_share(const struct op *one, const struct op *other)
 {
 	if (one->prep == other->prep)
 		return same_family(one, other, "NOP");
 	if (one->issue != other->issue)
 		return true;
-	return same_family(one, other, "OPENAT") ||
+	return same_family(one, other, "OPENAT") || same_family(one, other, "FUTEX_WAIT") ||
 	       ((one->properties & other->properties) & OP_IOPRIO);
 }
 
