@@ -4,7 +4,7 @@
  *
  * Lock order (a thread that holds one of these takes only later ones):
  *   1. ring->submit_lock    submission, registered resources, drained requests
- *      futex.lock          requests that wait on futexes (engine/futex_waiter.c)
+ *      futex.lock          requests that wait on futexes (engine/futex_thread.c)
  *   2. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
  *   3. pool.lock            queues of requests, workers, lanes (engine/pool.c)
  *   4. worker.lock          what one worker is carrying out

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that wait on futexes, without a worker for each (futex_waiter.c).
+ * Requests that wait on futexes, without a worker for each (futex_waiter.c, futex_thread.c).
  */
 #ifndef ASYNCRING__FUTEX_WAITER_H
 #define ASYNCRING__FUTEX_WAITER_H
