@@ -122,5 +122,28 @@ void asyncring__splice_cleanup(struct request *request);
 int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__msg_ring_issue(struct request *request, unsigned flags);
 void asyncring__msg_ring_cleanup(struct request *request);
+/* A message without a request: what it would answer. No lock held. */
+int asyncring__msg_ring_send(const struct asyncring_sqe *sqe);
+
+/* epoll.c */
+int asyncring__epoll_ctl_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__epoll_ctl_issue(struct request *request, unsigned flags);
+int asyncring__epoll_wait_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__epoll_wait_issue(struct request *request, unsigned flags);
+
+/* pipe.c */
+int asyncring__pipe_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__pipe_issue(struct request *request, unsigned flags);
+
+/* futex.c */
+int asyncring__futex_wait_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__futex_wait_issue(struct request *request, unsigned flags);
+int asyncring__futex_wake_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__futex_wake_issue(struct request *request, unsigned flags);
+int asyncring__futex_waitv_prep(struct request *request, const struct asyncring_sqe *sqe);
+
+/* waitid.c */
+int asyncring__waitid_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__waitid_issue(struct request *request, unsigned flags);
 
 #endif

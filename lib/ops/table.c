@@ -185,7 +185,12 @@ static const struct op table[] = {
 			.issue = asyncring__open_issue,
 			.copy_args = asyncring__open_copy_args,
 		},
-	[ASYNCRING_OP_EPOLL_CTL] = {.name = "EPOLL_CTL"},
+	[ASYNCRING_OP_EPOLL_CTL] =
+		{
+			.name = "EPOLL_CTL",
+			.prep = asyncring__epoll_ctl_prep,
+			.issue = asyncring__epoll_ctl_issue,
+		},
 	[ASYNCRING_OP_SPLICE] =
 		{
 			.name = "SPLICE",
@@ -302,10 +307,34 @@ static const struct op table[] = {
 			.issue = asyncring__read_multishot_issue,
 			.properties = OP_FILE | OP_POLL_IN | OP_BUFFER_SELECT,
 		},
-	[ASYNCRING_OP_WAITID] = {.name = "WAITID"},
-	[ASYNCRING_OP_FUTEX_WAIT] = {.name = "FUTEX_WAIT"},
-	[ASYNCRING_OP_FUTEX_WAKE] = {.name = "FUTEX_WAKE"},
-	[ASYNCRING_OP_FUTEX_WAITV] = {.name = "FUTEX_WAITV"},
+	[ASYNCRING_OP_WAITID] =
+		{
+			.name = "WAITID",
+			.prep = asyncring__waitid_prep,
+			.issue = asyncring__waitid_issue,
+			/* Not OP_FILE: the file is a descriptor of the child, once there is one. */
+			.properties = OP_UNBOUNDED | OP_CANCEL_COUNTED,
+		},
+	[ASYNCRING_OP_FUTEX_WAIT] =
+		{
+			.name = "FUTEX_WAIT",
+			.prep = asyncring__futex_wait_prep,
+			.issue = asyncring__futex_wait_issue,
+			.properties = OP_UNBOUNDED,
+		},
+	[ASYNCRING_OP_FUTEX_WAKE] =
+		{
+			.name = "FUTEX_WAKE",
+			.prep = asyncring__futex_wake_prep,
+			.issue = asyncring__futex_wake_issue,
+		},
+	[ASYNCRING_OP_FUTEX_WAITV] =
+		{
+			.name = "FUTEX_WAITV",
+			.prep = asyncring__futex_waitv_prep,
+			.issue = asyncring__futex_wait_issue,
+			.properties = OP_UNBOUNDED,
+		},
 	[ASYNCRING_OP_FIXED_FD_INSTALL] =
 		{
 			.name = "FIXED_FD_INSTALL",
@@ -323,7 +352,13 @@ static const struct op table[] = {
 	[ASYNCRING_OP_BIND] = {.name = "BIND"},
 	[ASYNCRING_OP_LISTEN] = {.name = "LISTEN"},
 	[ASYNCRING_OP_RECV_ZC] = {.name = "RECV_ZC"},
-	[ASYNCRING_OP_EPOLL_WAIT] = {.name = "EPOLL_WAIT"},
+	[ASYNCRING_OP_EPOLL_WAIT] =
+		{
+			.name = "EPOLL_WAIT",
+			.prep = asyncring__epoll_wait_prep,
+			.issue = asyncring__epoll_wait_issue,
+			.properties = OP_FILE | OP_POLL_IN,
+		},
 	[ASYNCRING_OP_READV_FIXED] =
 		{
 			.name = "READV_FIXED",
@@ -342,7 +377,12 @@ static const struct op table[] = {
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
 				      OP_SERIAL_INODE | OP_FIXED_BUFFER,
 		},
-	[ASYNCRING_OP_PIPE] = {.name = "PIPE"},
+	[ASYNCRING_OP_PIPE] =
+		{
+			.name = "PIPE",
+			.prep = asyncring__pipe_prep,
+			.issue = asyncring__pipe_issue,
+		},
 	[ASYNCRING_OP_NOP128] =
 		{
 			.name = "NOP128",
