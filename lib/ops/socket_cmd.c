@@ -4,6 +4,7 @@
  * and file systems, which have no system call, are refused as by a file that knows no commands.
  */
 #include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "../core/core.h"
 #include "families.h"
