@@ -26,6 +26,7 @@ int asyncring__accept_prep(struct request *request, const struct asyncring_sqe *
 
 	if (sqe->len || sqe->buf_index || how & ~(unsigned)ACCEPT_FLAGS)
 		return -EINVAL;
+	socket_waits_for(request, EPOLLIN);
 	accept->address = (void *)(uintptr_t)sqe->addr;
 	accept->length = (void *)(uintptr_t)sqe->addr2;
 	accept->flags = sqe->accept_flags;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CONNECT. What is in progress waits until the socket is writable and is then asked again: a second
- * connect(2) tells how it ended. AF_UNIX has no "in progress": where the listener's queue is full
- * nothing but a blocking call waits for it, so that goes to a worker.
+ * CONNECT. What is in progress waits until the socket is writable; then its pending error says how
+ * it ended, or, if there is none, a second connect(2). AF_UNIX has no "in progress": where the
+ * listener's queue is full nothing but a blocking call waits for it, so that goes to a worker.
  */
 #include "../core/core.h"
 #include "families.h"
@@ -20,6 +20,7 @@ int asyncring__connect_prep(struct request *request, const struct asyncring_sqe 
 
 	if (sqe->len || sqe->buf_index || sqe->rw_flags || sqe->splice_fd_in)
 		return -EINVAL;
+	socket_waits_for(request, EPOLLOUT);
 	connect->address = (const void *)(uintptr_t)sqe->addr;
 	connect->length = (unsigned)sqe->addr2;
 	connect->in_progress = false;
@@ -33,12 +34,22 @@ int asyncring__connect_copy_args(struct request *request)
 	return asyncring__address_copy(request, &connect->address, connect->length);
 }
 
+/* 0 or a negative errno; asking takes it off the socket. */
+static int pending_error(int fd)
+{
+	int error = asyncring__socket_option(fd, SO_ERROR);
+
+	return error > 0 ? -error : error;
+}
+
 enum issue_result asyncring__connect_issue(struct request *request, unsigned flags)
 {
 	struct connect *connect = request_data(request, struct connect);
 	int fd = request_fd(request);
-	int result = asyncring__connect_now(fd, connect->address, connect->length);
+	int result = connect->in_progress ? pending_error(fd) : 0;
 
+	if (!result)
+		result = asyncring__connect_now(fd, connect->address, connect->length);
 	switch (result) {
 	case -EAGAIN:
 		if (flags & ISSUE_NONBLOCK)
@@ -57,7 +68,7 @@ enum issue_result asyncring__connect_issue(struct request *request, unsigned fla
 	case -EBADFD:
 		/* Some families answer so where the first attempt has come through. */
 		if (connect->in_progress)
-			result = -asyncring__socket_option(fd, SO_ERROR);
+			result = pending_error(fd);
 		break;
 	}
 	request_set_result(request, result);

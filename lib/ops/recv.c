@@ -68,8 +68,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe, bool w
 	if (recv->flags & MSG_DONTWAIT)
 		request->flags |= REQ_NOWAIT;
 	/* Errors and urgent data are reported by themselves, whether or not there is data. */
-	if (recv->flags & MSG_ERRQUEUE)
-		request->poll_events = EPOLLERR | EPOLLPRI;
+	socket_waits_for(request, recv->flags & MSG_ERRQUEUE ? EPOLLERR | EPOLLPRI : EPOLLIN);
 	if (sqe->ioprio & ASYNCRING_RECVSEND_POLL_FIRST)
 		request->flags |= REQ_POLL_FIRST;
 	if (sqe->ioprio & ASYNCRING_RECV_MULTISHOT)

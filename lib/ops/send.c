@@ -91,6 +91,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe, bool w
 		.zero_copy = zero_copy,
 		.select = request->flags & ASYNCRING_SQE_BUFFER_SELECT,
 	};
+	socket_waits_for(request, EPOLLOUT);
 	if (sqe->len > INT_MAX)
 		return -EINVAL;
 	if (sqe->ioprio & ASYNCRING_RECVSEND_BUNDLE) {

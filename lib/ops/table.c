@@ -71,7 +71,7 @@ static const struct op table[] = {
 			.issue = asyncring__send_issue,
 			.copy_args = asyncring__send_copy_args,
 			.cleanup = asyncring__send_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT,
+			.properties = OP_FILE | OP_IOPRIO,
 		},
 	[ASYNCRING_OP_RECVMSG] =
 		{
@@ -80,7 +80,7 @@ static const struct op table[] = {
 			.issue = asyncring__recv_issue,
 			.copy_args = asyncring__recv_copy_args,
 			.cleanup = asyncring__recv_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_BUFFER_SELECT,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
 		},
 	[ASYNCRING_OP_TIMEOUT] = {.name = "TIMEOUT"},
 	[ASYNCRING_OP_TIMEOUT_REMOVE] = {.name = "TIMEOUT_REMOVE"},
@@ -89,7 +89,7 @@ static const struct op table[] = {
 			.name = "ACCEPT",
 			.prep = asyncring__accept_prep,
 			.issue = asyncring__accept_issue,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN,
+			.properties = OP_FILE | OP_IOPRIO,
 		},
 	[ASYNCRING_OP_ASYNC_CANCEL] =
 		{
@@ -104,7 +104,7 @@ static const struct op table[] = {
 			.prep = asyncring__connect_prep,
 			.issue = asyncring__connect_issue,
 			.copy_args = asyncring__connect_copy_args,
-			.properties = OP_FILE | OP_POLL_OUT,
+			.properties = OP_FILE,
 		},
 	[ASYNCRING_OP_FALLOCATE] =
 		{
@@ -180,7 +180,7 @@ static const struct op table[] = {
 			.issue = asyncring__send_issue,
 			.copy_args = asyncring__send_copy_args,
 			.cleanup = asyncring__send_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_BUFFER_SELECT,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
 		},
 	[ASYNCRING_OP_RECV] =
 		{
@@ -189,7 +189,7 @@ static const struct op table[] = {
 			.issue = asyncring__recv_issue,
 			.copy_args = asyncring__recv_copy_args,
 			.cleanup = asyncring__recv_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_BUFFER_SELECT,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
 		},
 	[ASYNCRING_OP_OPENAT2] =
 		{
@@ -318,7 +318,7 @@ static const struct op table[] = {
 			.issue = asyncring__send_issue,
 			.copy_args = asyncring__send_copy_args,
 			.cleanup = asyncring__send_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_FIXED_BUFFER,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
 		},
 	[ASYNCRING_OP_SENDMSG_ZC] =
 		{
@@ -327,7 +327,7 @@ static const struct op table[] = {
 			.issue = asyncring__send_issue,
 			.copy_args = asyncring__send_copy_args,
 			.cleanup = asyncring__send_cleanup,
-			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_FIXED_BUFFER,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
 		},
 	[ASYNCRING_OP_READ_MULTISHOT] = {.name = "READ_MULTISHOT"},
 	[ASYNCRING_OP_WAITID] = {.name = "WAITID"},
