@@ -42,6 +42,19 @@ static int pending_error(int fd)
 	return error > 0 ? -error : error;
 }
 
+/*
+ * -ECONNABORTED may be left over: the last attempt on this socket has failed, and its error was
+ * asked for, but not by connect(2), which only now forgets it. Then this is the first attempt.
+ */
+static int attempt(const struct connect *connect, int fd)
+{
+	int result = asyncring__connect_now(fd, connect->address, connect->length);
+
+	if (result == -ECONNABORTED && !connect->in_progress)
+		result = asyncring__connect_now(fd, connect->address, connect->length);
+	return result;
+}
+
 enum issue_result asyncring__connect_issue(struct request *request, unsigned flags)
 {
 	struct connect *connect = request_data(request, struct connect);
@@ -49,7 +62,7 @@ enum issue_result asyncring__connect_issue(struct request *request, unsigned fla
 	int result = connect->in_progress ? pending_error(fd) : 0;
 
 	if (!result)
-		result = asyncring__connect_now(fd, connect->address, connect->length);
+		result = attempt(connect, fd);
 	switch (result) {
 	case -EAGAIN:
 		if (flags & ISSUE_NONBLOCK)

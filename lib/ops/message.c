@@ -67,7 +67,7 @@ int asyncring__message_copy(struct request *request, uint64_t from, enum message
 
 	if (asyncring__copy_in(&header, from, sizeof(header)))
 		return -EFAULT;
-	if (!header.name)
+	if (!header.name && purpose != MESSAGE_RECEIVE_LAYOUT)
 		header.name_length = 0;
 	if (header.name_length < 0)
 		return -EINVAL;
@@ -89,7 +89,7 @@ int asyncring__message_copy(struct request *request, uint64_t from, enum message
 		if (asyncring__message_address(message, (uintptr_t)header.name, length))
 			return -EFAULT;
 	}
-	if (purpose == MESSAGE_RECEIVE_SELECT)
+	if (purpose == MESSAGE_RECEIVE_SELECT || purpose == MESSAGE_RECEIVE_LAYOUT)
 		return take_limit(message, (uintptr_t)header.vector);
 	return copy_vector(message, (uintptr_t)header.vector);
 }

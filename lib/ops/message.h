@@ -42,7 +42,8 @@ struct message {
 enum message_purpose {
 	MESSAGE_SEND,
 	MESSAGE_RECEIVE,
-	MESSAGE_RECEIVE_SELECT, /* into provided buffers: of the vector only the length counts */
+	MESSAGE_RECEIVE_SELECT, /* into a provided buffer: of the vector only the length counts */
+	MESSAGE_RECEIVE_LAYOUT, /* with all that belongs to it: of name and control likewise */
 };
 
 /*

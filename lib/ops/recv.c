@@ -37,12 +37,16 @@ static int prep_multishot(struct request *request, const struct asyncring_sqe *s
 int asyncring__recv_copy_args(struct request *request)
 {
 	struct recv *recv = request_data(request, struct recv);
+	enum message_purpose purpose = MESSAGE_RECEIVE;
 	int error;
 
 	if (!recv->whole || recv->message)
 		return 0;
-	error = asyncring__message_copy(request, recv->address,
-					recv->select ? MESSAGE_RECEIVE_SELECT : MESSAGE_RECEIVE);
+	if (request->flags & REQ_MULTISHOT)
+		purpose = MESSAGE_RECEIVE_LAYOUT;
+	else if (recv->select)
+		purpose = MESSAGE_RECEIVE_SELECT;
+	error = asyncring__message_copy(request, recv->address, purpose);
 	if (error)
 		return error;
 	recv->message = request->async_data;
