@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct asyncring ring;
 static unsigned outstanding;
@@ -16,25 +15,11 @@ static unsigned outstanding;
 /* Being woken up costs more than handling a completion: wait for several where many are due. */
 #define WAIT_MAX 16
 
-/*
- * Threads that make files in the same directory wait for each other, so that many of them do more
- * harm than good. Somewhat more than there are processors: some may wait for a disk.
- */
-#define THREADS_PER_PROCESSOR 2
-
 int loop_open(unsigned entries)
 {
-	unsigned threads[2]; /* for work on files, and for other work */
-	int error;
-
 	/* One thread submits and reaps: with these flags the ring spares what others would need. */
-	error = asyncring_queue_init(entries, &ring,
-				     ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN);
-	if (error)
-		return error;
-	threads[0] = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * THREADS_PER_PROCESSOR;
-	threads[1] = 0; /* as it is */
-	return asyncring_register_iowq_max_workers(&ring, threads);
+	return asyncring_queue_init(entries, &ring,
+				    ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN);
 }
 
 int loop_register_buffers(const struct iovec *buffers, unsigned count)

@@ -249,6 +249,18 @@ static inline int sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
 	return (int)sys(SYS_futex, word, FUTEX_WAIT, expected, timeout, NULL, 0);
 }
 
+/*
+ * As sys_futex_wait, but every signal with a handler ends it with -EINTR. Without any timeout the
+ * kernel would go on with the call after a handler with SA_RESTART.
+ */
+static inline int sys_futex_wait_interruptible(_Atomic uint32_t *word, uint32_t expected,
+					       const struct timespec *timeout)
+{
+	static const struct timespec ages = {.tv_sec = 1 << 30};
+
+	return sys_futex_wait(word, expected, timeout ? timeout : &ages);
+}
+
 static inline int sys_futex_wake(_Atomic uint32_t *word, int count)
 {
 	return (int)sys(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);

@@ -8,6 +8,7 @@
  */
 #include <asyncring.h>
 
+#include "../clock.h"
 #include "../engine/pool.h"
 #include "core.h"
 
@@ -30,6 +31,11 @@ bool asyncring__cancel_matches(const struct cancel_match *match, const struct re
 {
 	uint32_t flags = match->flags;
 
+	if (match->only)
+		return request == match->only;
+	/* It goes with the request it bounds. */
+	if (request->op->properties & OP_LINK_TIMEOUT)
+		return false;
 	if (flags & (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY))
 		return true;
 	if (flags & ASYNCRING_ASYNC_CANCEL_FD && !same_file(match, request))
@@ -64,11 +70,15 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
+	unsigned pending;
 
 	if (!find_key(match))
 		return -EBADF;
 	/* Those of the same submission have to be where they can be found. */
 	asyncring__batch_hand_over(match->ring);
+	pending = asyncring__pending_cancel(match, all);
+	if (pending && !all)
+		return 0;
 	list_init(&unstarted);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
 	while ((node = list_take_first(&unstarted))) {
@@ -79,21 +89,13 @@ int asyncring__cancel(struct cancel_match *match)
 		asyncring__request_put_submitter(request);
 	}
 	if (all)
-		return (int)cancelled.taken;
+		return (int)(pending + cancelled.taken);
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;
 }
 
 /* ---- REGISTER_SYNC_CANCEL ---- */
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
 
 /* One attempt, complete with what it releases. */
 static int cancel_now(struct ring *ring, struct cancel_match *match)
@@ -132,11 +134,11 @@ static int check_sync_cancel(const struct asyncring_sync_cancel_reg *reg)
  */
 static int wait_until_gone(struct ring *ring, struct cancel_match *match, int64_t deadline)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
+	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
 	int result;
 
 	do {
-		if (monotonic_ns() >= deadline)
+		if (clock_now() >= deadline)
 			return -ETIME;
 		if (sys_ppoll(NULL, 0, &pause, NULL) == -EINTR)
 			return -EINTR;
@@ -149,7 +151,7 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
 {
 	struct asyncring_sync_cancel_reg reg;
 	struct cancel_match match = {.ring = ring};
-	int64_t deadline = INT64_MAX;
+	int64_t deadline = CLOCK_NEVER;
 	int result, error;
 
 	if (asyncring__copy_in(&reg, arg, sizeof(reg)))
@@ -161,12 +163,8 @@ int asyncring__sync_cancel(struct ring *ring, uint64_t arg)
 	match.fd = reg.fd;
 	match.flags = reg.flags;
 	match.opcode = reg.opcode;
-	/* A time too far away to be told in nanoseconds is for ever. */
-	if ((reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1) &&
-	    (__builtin_mul_overflow(reg.timeout.tv_sec, 1000000000ll, &deadline) ||
-	     __builtin_add_overflow(deadline, reg.timeout.tv_nsec, &deadline) ||
-	     __builtin_add_overflow(deadline, monotonic_ns(), &deadline)))
-		deadline = INT64_MAX;
+	if (reg.timeout.tv_sec != -1 || reg.timeout.tv_nsec != -1)
+		deadline = clock_add(clock_now(), clock_from_timespec(&reg.timeout));
 	result = cancel_now(ring, &match);
 	return result == -EALREADY ? wait_until_gone(ring, &match, deadline) : result;
 }

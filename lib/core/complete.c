@@ -15,8 +15,9 @@
 #include "credentials.h"
 
 /*
- * Tagged resources of finished requests. Their tags tell that the last user is gone, so they are
- * put after the users' CQEs. If there are more than fit, the rest goes before.
+ * What is found out and left over while requests are completed. Tagged resources: their tags tell
+ * that the last user is gone, so they are put after the users' CQEs. If there are more than fit,
+ * the rest goes before.
  */
 enum { LATE_MAX = 16 };
 
@@ -24,7 +25,14 @@ struct late {
 	struct buffer *buffers[LATE_MAX];
 	struct file *files[LATE_MAX];
 	unsigned buffer_count, file_count;
+	bool silent; /* some of the requests are to end without a CQE: REQ_SKIP_CQE */
 };
+
+static void late_init(struct late *late)
+{
+	late->buffer_count = late->file_count = 0;
+	late->silent = false;
+}
 
 static void put_late(struct late *late)
 {
@@ -77,6 +85,39 @@ static void release(struct request *request, struct late *late)
 		release_file(request, late);
 }
 
+static void skip_cqe(struct request *request, struct late *late)
+{
+	request->flags |= REQ_SKIP_CQE;
+	late->silent = true;
+}
+
+/*
+ * The link timeout behind a request that has ended is not needed any more: it is cancelled, which
+ * breaks nothing. What stands behind it in the chain.
+ */
+static struct request *drop_link_timeout(struct request *timeout, struct list *list,
+					 struct late *late, unsigned *inactive)
+{
+	struct request *next = timeout->link;
+
+	if (timeout->state == STATE_PARKED)
+		asyncring__request_unpark(timeout);
+	timeout->link = NULL;
+	release(timeout, late);
+	*inactive += (timeout->flags & REQ_ACTIVE) != 0;
+	timeout->completion.res = -ECANCELED;
+	if (timeout->flags & ASYNCRING_SQE_CQE_SKIP_SUCCESS)
+		skip_cqe(timeout, late);
+	list_append(list, &timeout->completion.node);
+	return next;
+}
+
+static bool bounds_time(const struct request *request)
+{
+	return request && request->op && request->op->properties & OP_LINK_TIMEOUT &&
+	       !(request->flags & REQ_PREP_FAILED);
+}
+
 /*
  * Release @request and all members of its chain that fail with it, and put their completions on
  * @list. The member that may start now is returned, or NULL. *inactive counts those that were in
@@ -108,8 +149,10 @@ static struct request *unravel(struct request *request, struct list *list, struc
 			skip = false;
 		}
 		if (skip)
-			member->flags |= REQ_SKIP_CQE;
+			skip_cqe(member, late);
 		list_append(list, &member->completion.node);
+		if (bounds_time(next))
+			next = drop_link_timeout(next, list, late, inactive);
 		if (member == request && (!failed || request->flags & ASYNCRING_SQE_IO_HARDLINK))
 			break;
 	}
@@ -151,18 +194,29 @@ static void recycle_posted(struct list *list, bool locked)
 	}
 }
 
+/*
+ * The batch of a worker, whose completions are not the submitter's own. submit_lock held: a ring
+ * that is not closing now stays until it is released.
+ */
+static void finish_on_worker(struct ring *ring)
+{
+	ring->batch.on_worker = true;
+	asyncring__batch_finish(ring);
+	ring->batch.on_worker = false;
+	if (!atomic_load_explicit(&ring->closing, memory_order_seq_cst))
+		asyncring__drive_wanted_locked(ring);
+}
+
 /* The requests are gone: the very last touch of the ring on their behalf. */
 static void deactivate(struct ring *ring, unsigned count)
 {
 	/* Sequentially consistent: see drain.c. Also the release that a closing thread acquires. */
 	atomic_fetch_sub_explicit(&ring->active, count, memory_order_seq_cst);
 	/* Ring structures are never unmapped, so looking on is safe even if it is closed now. */
-	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst)) {
+	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst) ||
+	    asyncring__count_reached(ring)) {
 		ring_lock(ring);
-		/* What the drain held back does not complete in the submitter's time. */
-		ring->batch.on_worker = true;
-		asyncring__batch_finish(ring);
-		ring->batch.on_worker = false;
+		finish_on_worker(ring);
 		ring_unlock(ring);
 	}
 	if (atomic_load_explicit(&ring->closing, memory_order_seq_cst)) {
@@ -190,9 +244,8 @@ void asyncring__batch_complete(struct ring *ring)
 	struct list posted, deferred, released, *node;
 	struct late late;
 	unsigned inactive = 0;
-	bool silent = false;
 
-	late.buffer_count = late.file_count = 0;
+	late_init(&late);
 	list_init(&posted);
 	list_init(&deferred);
 	list_init(&released);
@@ -203,11 +256,10 @@ void asyncring__batch_complete(struct ring *ring)
 		struct request *next =
 			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 
-		silent |= (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS)) != 0;
 		if (next)
 			list_append(&released, &next->node);
 	}
-	if (silent) {
+	if (late.silent) {
 		recycle_silent(&posted, true);
 		recycle_silent(&deferred, true);
 	}
@@ -237,6 +289,37 @@ void asyncring__request_put_submitter(struct request *request)
 	asyncring__request_done(request);
 }
 
+/* A worker does in the submitter's place what needs submit_lock. */
+static void complete_as_submitter(struct request *request)
+{
+	struct ring *ring = request->ring;
+
+	/* Stands for the request until the ring is not touched any more. */
+	atomic_fetch_add_explicit(&ring->active, 1, memory_order_seq_cst);
+	ring_lock(ring);
+	asyncring__request_done(request);
+	finish_on_worker(ring);
+	ring_unlock(ring);
+	deactivate(ring, 1);
+}
+
+static void issue_as_submitter(struct request *request)
+{
+	struct ring *ring = request->ring;
+
+	ring_lock(ring);
+	asyncring__issue_inline(request);
+	finish_on_worker(ring);
+	ring_unlock(ring);
+}
+
+/* Can a worker carry on with the next member of a chain itself? */
+static bool worker_may_run(const struct request *next)
+{
+	return !(next->flags & REQ_TIMED) &&
+	       !(next->op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT));
+}
+
 struct request *asyncring__request_put_worker(struct request *request)
 {
 	struct ring *ring = request->ring;
@@ -248,16 +331,24 @@ struct request *asyncring__request_put_worker(struct request *request)
 	/* Pairs with the same decrement in asyncring__request_put_submitter. */
 	if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
 		return NULL;
-	late.buffer_count = late.file_count = 0;
+	late_init(&late);
+	if (request->flags & REQ_TIMED) {
+		complete_as_submitter(request);
+		return NULL;
+	}
 	list_init(&posted);
 	next = unravel(request, &posted, &late, &inactive);
-	if (request->flags & (ASYNCRING_SQE_CQE_SKIP_SUCCESS | REQ_SKIP_LINKS))
+	if (late.silent)
 		recycle_silent(&posted, false);
 	if (!list_empty(&posted)) {
 		asyncring__cq_post(ring, &posted, true);
 		recycle_posted(&posted, false);
 	}
 	put_late(&late);
+	if (next && !worker_may_run(next)) {
+		issue_as_submitter(next);
+		next = NULL;
+	}
 	if (next)
 		atomic_store_explicit(&next->references, 1, memory_order_relaxed);
 	deactivate(ring, inactive);

@@ -61,6 +61,15 @@ unsigned asyncring__sq_pending_hint(const struct ring *ring);
 bool asyncring__issue_inline(struct request *request);
 
 /*
+ * An armed request's file is ready for @events, or what a parked one waits for has come: carry on
+ * with it. submit_lock held, within a batch.
+ */
+void asyncring__request_ready(struct request *request, uint32_t events);
+
+/* Take a parked request back; it is the caller's again. submit_lock held. */
+void asyncring__request_unpark(struct request *request);
+
+/*
  * Copy what the SQE points to, data buffers excepted, unless that is done already. 0 or a negative
  * errno.
  */
@@ -174,9 +183,14 @@ struct cancel_match {
 	uint32_t flags; /* ASYNCRING_ASYNC_CANCEL_*; CANCEL_EVERYTHING */
 	uint8_t opcode;
 	int file_fd; /* a descriptor of the file that is the key; filled in by asyncring__cancel */
+	const struct request *only; /* not NULL: this one is meant, whatever else is said */
 };
 
 #define CANCEL_EVERYTHING (1u << 31)
+/* With any of these the user data alone does not say where to look. */
+#define CANCEL_OTHER_KEYS                                                                          \
+	(CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ANY | ASYNCRING_ASYNC_CANCEL_FD |              \
+	 ASYNCRING_ASYNC_CANCEL_OP)
 
 /* Reads only what is constant in a request that was handed over: any lock of its will do. */
 bool asyncring__cancel_matches(const struct cancel_match *match, const struct request *request);

@@ -69,29 +69,33 @@ static void write_extra(struct asyncring_cqe *cqe, const struct completion *comp
 	extra[1] = completion->extra[1];
 }
 
-/* A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. */
+static void advance(struct cq_writer *writer, uint32_t slots)
+{
+	writer->tail += slots;
+	writer->room -= slots;
+}
+
+/*
+ * A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. One left there
+ * is filled up as soon as it is free, as the kernel does, whether or not the CQE fits behind it.
+ */
 static bool write_extended(struct cq_writer *writer, const struct completion *completion)
 {
+	static const struct completion filler = {.flags = ASYNCRING_CQE_F_SKIP};
 	struct ring *ring = writer->ring;
-	bool at_end = (writer->tail & (ring->cq_entries - 1)) == ring->cq_entries - 1;
 	struct asyncring_cqe *cqe;
 
-	if (writer->room < 2u + at_end)
-		return false;
-	if (at_end) {
-		cqe = next_slot(writer);
-		cqe->user_data = 0;
-		cqe->res = 0;
-		cqe->flags = ASYNCRING_CQE_F_SKIP;
-		writer->tail++;
-		writer->room--;
+	if (writer->room && (writer->tail & (ring->cq_entries - 1)) == ring->cq_entries - 1) {
+		write_cqe(next_slot(writer), &filler);
+		advance(writer, 1);
 	}
+	if (writer->room < 2)
+		return false;
 	cqe = next_slot(writer);
 	write_cqe(cqe, completion);
 	cqe->flags |= ASYNCRING_CQE_F_32;
 	write_extra(cqe, completion);
-	writer->tail += 2;
-	writer->room -= 2;
+	advance(writer, 2);
 	return true;
 }
 
@@ -108,8 +112,25 @@ static bool write_completion(struct cq_writer *writer, const struct completion *
 	write_cqe(cqe, completion);
 	if (writer->ring->flags & ASYNCRING_SETUP_CQE32)
 		write_extra(cqe, completion);
-	writer->tail++;
-	writer->room--;
+	advance(writer, 1);
+	return true;
+}
+
+/* write_completion, counted. */
+static bool write_counted(struct cq_writer *writer, const struct completion *completion)
+{
+	struct ring *ring = writer->ring;
+
+	if (!write_completion(writer, completion))
+		return false;
+	if (completion->timeout)
+		ring->timeouts++;
+	else
+		/* Sequentially consistent: see count_wait.h. */
+		atomic_store_explicit(
+			&ring->count_wait.posted,
+			atomic_load_explicit(&ring->count_wait.posted, memory_order_relaxed) + 1,
+			memory_order_seq_cst);
 	return true;
 }
 
@@ -140,7 +161,7 @@ static void post_locked(struct ring *ring, struct list *list)
 		struct completion *completion = container_of(node, struct completion, node);
 
 		following = node->next;
-		if (write_completion(&writer, completion))
+		if (write_counted(&writer, completion))
 			continue;
 		writer.room = 0;
 		list_remove(node);
@@ -159,7 +180,7 @@ static void flush_locked(struct ring *ring, struct list *written)
 	while (!list_empty(&ring->backlog)) {
 		struct list *node = ring->backlog.next;
 
-		if (!write_completion(&writer, container_of(node, struct completion, node)))
+		if (!write_counted(&writer, container_of(node, struct completion, node)))
 			break;
 		list_remove(node);
 		list_append(written, node);
@@ -173,8 +194,11 @@ static void defer_locked(struct ring *ring, struct list *list)
 	struct list *node;
 
 	while ((node = list_take_first(list))) {
+		/* At most: two for a large one, and one to fill up the end of the CQ before it. */
+		uint32_t slots = container_of(node, struct completion, node)->extended ? 3 : 1;
+
 		list_append(&ring->deferred, node);
-		atomic_fetch_add_explicit(&ring->deferred_count, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&ring->deferred_slots, slots, memory_order_relaxed);
 	}
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_TASKRUN,
@@ -203,6 +227,7 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 		.user_data = request->completion.user_data,
 		.res = res,
 		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+		.timeout = request->completion.timeout,
 	};
 	struct cq_writer writer;
 	struct wake wake;
@@ -211,7 +236,7 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
 	written = list_empty(&ring->backlog) && list_empty(&ring->deferred) &&
-		  write_completion(&writer, &completion);
+		  write_counted(&writer, &completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
 		return false;
@@ -274,7 +299,7 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 	lock_acquire(&ring->control->cq_lock);
 	if (owner && !list_empty(&ring->deferred)) {
 		list_move_all(&ring->backlog, &ring->deferred);
-		atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
+		atomic_store_explicit(&ring->deferred_slots, 0, memory_order_relaxed);
 		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
 					  memory_order_relaxed);
 	}
@@ -309,7 +334,7 @@ void asyncring__cq_discard(struct ring *ring)
 	lock_acquire(&ring->control->cq_lock);
 	list_move_all(&dropped, &ring->backlog);
 	list_move_all(&dropped, &ring->deferred);
-	atomic_store_explicit(&ring->deferred_count, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->deferred_slots, 0, memory_order_relaxed);
 	lock_release(&ring->control->cq_lock);
 	while ((node = list_take_first(&dropped)))
 		recycle(container_of(node, struct completion, node));

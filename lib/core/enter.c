@@ -63,7 +63,7 @@ static void flush(struct ring *ring)
 {
 	/* Relaxed: what comes in at this moment is for the next call. */
 	if (atomic_load_explicit(&ring->backlogged, memory_order_relaxed) ||
-	    atomic_load_explicit(&ring->deferred_count, memory_order_relaxed))
+	    atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed))
 		asyncring__cq_flush(ring, true);
 }
 
@@ -89,6 +89,10 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	error = read_arguments(flags, arg, size, &arguments, &mask);
 	if (error)
 		return error;
+	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
+		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
+					  memory_order_relaxed);
+	asyncring__drive_now(ring);
 	flush(ring);
 	if (!min_complete) {
 		asyncring__notify_consumed(ring);
@@ -109,6 +113,7 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 
 static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
 {
+	bool look;
 	int result;
 
 	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
@@ -117,7 +122,12 @@ static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
 		return 0;
 	ring_lock(ring);
 	result = asyncring__submit(ring, to_submit);
+	look = ring->batch.look_again && !ring_defers(ring);
+	ring->batch.look_again = false;
 	ring_unlock(ring);
+	/* What is ready already completes before the call returns. */
+	if (look)
+		asyncring__drive_now(ring);
 	return result;
 }
 
@@ -158,6 +168,7 @@ int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, uns
 	if (!ring)
 		return result;
 	result = enter(ring, to_submit, min_complete, flags, arg, sz);
+	asyncring__drive_wanted(ring);
 	asyncring__ring_put(ring);
 	return result;
 }

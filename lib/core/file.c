@@ -3,36 +3,54 @@
  * Duplicates of the application's descriptors: made, shared, and closed without harm.
  *
  * Hazard H1. close() of any descriptor of a file drops all POSIX record locks (fcntl F_SETLK) the
- * process has on that file, whichever descriptor took them. So before a duplicate of a regular file
- * is closed, F_OFD_GETLK is asked on it: an open-file-description lock conflicts with every POSIX
- * lock, the process's own included. If one stands the duplicate is not closed but parked, and used
- * again for later requests on the same inode with the same open flags. Whenever files are put,
- * parked ones whose locks are gone are closed. A lock of another process is taken for one of ours:
- * parking without need costs a descriptor for a while, closing without need costs a database.
+ * process has on that file, whichever descriptor took them. So before a duplicate is closed,
+ * F_OFD_GETLK is asked on it: an open-file-description lock conflicts with every POSIX lock, the
+ * process's own included. If one stands the duplicate is not closed but parked, and used again for
+ * later requests on the same inode with the same open flags. Parked ones whose locks are gone are
+ * closed when files are put, when a worker has been idle for a while and when a ring is closed. A
+ * lock of another process is taken for one of ours: parking without need costs a descriptor for a
+ * while, closing without need costs a database. What remains: a lock that is taken between the
+ * question and the close is dropped, for the two are not one call.
  *
  * Hazard H2. Descriptors are few. Requests of one submission share a duplicate (issue.c), and
  * duplicates get high numbers, out of the way of applications that count on the low ones.
+ *
+ * fork() waits for files.lock (fork.c), so a child knows every duplicate that was made, but not
+ * those just being closed: a close may take long (the last one of a deleted file, a network file
+ * system), so it is made without the lock, and a fork at that moment leaves the child a
+ * close-on-exec descriptor nobody uses.
  */
 #include "core.h"
 #include "fork.h"
+
+#include <string.h>
 
 enum {
 	/* Where the library's own descriptors begin, if the limit allows; never 0, 1 or 2. */
 	FIRST_NUMBER = 512,
 	FIRST_NUMBER_IN_NEED = 3,
+	/* Structures kept for the next pins. */
+	UNUSED_MAX = 64,
+	/* After that many locks that do not mind a close, one that does is taken for granted. */
+	QUESTIONS_MAX = 16,
 };
 
 static struct {
 	pthread_mutex_t lock;
-	struct list open;   /* file.node; lock */
-	struct list parked; /* file.node; lock */
+	struct list open;      /* file.node; lock */
+	struct list parked;    /* file.node; lock */
+	struct list unused;    /* file.node; lock */
+	unsigned unused_count; /* lock */
 	/* Is parked not empty? Written under lock; a hint for those who look without it. */
 	_Atomic bool any_parked;
 } files = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.open = {&files.open, &files.open},
 	.parked = {&files.parked, &files.parked},
+	.unused = {&files.unused, &files.unused},
 };
+
+/* ---- descriptors ---- */
 
 static int duplicate(int fd)
 {
@@ -58,59 +76,140 @@ int asyncring__file_move_up(int fd)
 
 /*
  * A duplicate beyond the soft limit: the limit is raised for the moment of the call. A number above
- * the limit stays usable when the limit is back.
+ * the limit stays usable when the limit is back. A limit that the application sets meanwhile stays,
+ * unless it does so between the last look and the call after it. files.lock held: one thread at a
+ * time.
  */
 static int duplicate_beyond_limit(int fd)
 {
-	struct rlimit limit, raised;
+	struct rlimit limit, raised, before, now;
 	int copy = duplicate(fd);
 
 	if (copy != -EMFILE || sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) ||
 	    limit.rlim_cur >= limit.rlim_max)
 		return copy;
-	raised = limit;
-	raised.rlim_cur = raised.rlim_max;
-	pthread_mutex_lock(&files.lock);
-	if (!sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL)) {
-		copy = duplicate(fd);
-		sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
-	}
-	pthread_mutex_unlock(&files.lock);
+	raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+	if (sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, &before))
+		return copy;
+	copy = duplicate(fd);
+	if (!sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &now) && now.rlim_cur == raised.rlim_cur &&
+	    now.rlim_max == raised.rlim_max)
+		sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &before, NULL);
 	return copy;
 }
 
-/* Does a lock stand on the file that closing @file might drop? */
+/* ---- locks (hazard H1) ---- */
+
+/*
+ * Does a lock stand between @start and @end (0: there is no end) that closing @fd might drop? The
+ * kernel tells of one lock only, not of the first in the file. If that is an open-file-description
+ * lock (an owner of -1), which does not mind, it is asked what there is before and behind it.
+ * Nothing else can stand where one for writing stands; beneath one for reading others may hide.
+ */
+static bool locks_stand_between(int fd, off_t start, off_t end, unsigned *questions)
+{
+	while (!end || start < end) {
+		struct flock lock = {.l_type = F_WRLCK,
+				     .l_whence = SEEK_SET,
+				     .l_start = start,
+				     .l_len = end ? end - start : 0};
+
+		if (!(*questions)--)
+			return true;
+		if (sys_fcntl(fd, F_OFD_GETLK, (long)&lock) < 0 || lock.l_type == F_UNLCK)
+			return false;
+		if (lock.l_pid != -1 || lock.l_type == F_RDLCK)
+			return true;
+		if (lock.l_start > start && locks_stand_between(fd, start, lock.l_start, questions))
+			return true;
+		if (!lock.l_len)
+			return false;
+		start = lock.l_start + lock.l_len;
+	}
+	return false;
+}
+
 static bool locks_stand_on(int fd)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	unsigned questions = QUESTIONS_MAX;
 
-	if (sys_fcntl(fd, F_OFD_GETLK, (long)&lock) < 0)
-		return false;
-	/* An owner of -1: an open-file-description lock, which does not mind. */
-	return lock.l_type != F_UNLCK && lock.l_pid != -1;
+	return locks_stand_between(fd, 0, 0, &questions);
 }
 
+/* Streams are not asked about: nobody locks records of them. */
 static bool locks_stand(const struct file *file)
 {
-	return file->regular && locks_stand_on(file->fd);
+	return file->hint.kind != FILE_POLLABLE && locks_stand_on(file->fd);
 }
 
-/* files.lock held. Close the parked files whose locks are gone. */
-static void sweep_parked(void)
+/* ---- structures ---- */
+
+/* Zeroed, one reference; NULL: out of memory. */
+static struct file *new_file(void)
 {
-	struct list *node, *following;
+	struct file *file;
+	struct list *node;
 
+	pthread_mutex_lock(&files.lock);
+	node = list_take_first(&files.unused);
+	if (node)
+		files.unused_count--;
+	pthread_mutex_unlock(&files.lock);
+	if (node) {
+		file = container_of(node, struct file, node);
+		memset(file, 0, sizeof(*file));
+	} else {
+		file = asyncring__alloc_zeroed(1, sizeof(*file));
+		if (!file)
+			return NULL;
+	}
+	atomic_store_explicit(&file->references, 1, memory_order_relaxed);
+	return file;
+}
+
+/* @file is in no list, and nobody knows it. */
+static void recycle(struct file *file)
+{
+	bool keep;
+
+	pthread_mutex_lock(&files.lock);
+	keep = files.unused_count < UNUSED_MAX;
+	if (keep) {
+		files.unused_count++;
+		list_append(&files.unused, &file->node);
+	}
+	pthread_mutex_unlock(&files.lock);
+	if (!keep)
+		asyncring__free(file);
+}
+
+static void close_file(struct file *file)
+{
+	sys_close(file->fd);
+	recycle(file);
+}
+
+void asyncring__files_sweep(void)
+{
+	struct list *node, *following, free_of_locks;
+
+	if (!atomic_load_explicit(&files.any_parked, memory_order_relaxed))
+		return;
+	list_init(&free_of_locks);
+	pthread_mutex_lock(&files.lock);
 	list_for_each_safe (node, following, &files.parked) {
-		struct file *file = container_of(node, struct file, node);
-
-		if (locks_stand(file))
+		if (locks_stand(container_of(node, struct file, node)))
 			continue;
 		list_remove(node);
-		sys_close(file->fd);
-		asyncring__free(file);
+		list_append(&free_of_locks, node);
 	}
 	atomic_store_explicit(&files.any_parked, !list_empty(&files.parked), memory_order_relaxed);
+	pthread_mutex_unlock(&files.lock);
+	while ((node = list_take_first(&free_of_locks)))
+		close_file(container_of(node, struct file, node));
 }
+
+/* ---- pins ---- */
 
 /* 0: the same open file, positive: not the same, negative: the kernel does not tell. */
 static long compare_open_files(int fd, int other)
@@ -130,93 +229,121 @@ bool asyncring__file_is(const struct file *file, int fd)
 		return compared == 0;
 	/* A sandbox without kcmp: the same inode opened in the same way comes close. */
 	return !sys_fstat(fd, &status) && status.st_dev == file->device &&
-	       status.st_ino == file->inode && sys_fcntl(fd, F_GETFL, 0) == file->open_flags;
+	       status.st_ino == file->inode &&
+	       sys_fcntl(fd, F_GETFL, 0) == sys_fcntl(file->fd, F_GETFL, 0);
 }
 
 /*
- * A parked duplicate that serves for @fd as well, taken out of the parking place. *error is -EMFILE
- * if there is one, but the kernel does not tell whether its position is that of @fd: then @fd must
- * not be duplicated again, or the parking place would grow with each request.
+ * A parked duplicate that serves for an open file of @status and @open_flags, or NULL. *error is
+ * -EMFILE if there is one, but the kernel does not tell whether its position is that of @fd: then
+ * @fd must not be duplicated again, or the parking place would grow with each request. files.lock
+ * held.
  */
-static struct file *unpark(int fd, const struct stat *status, int open_flags, bool position,
-			   int *error)
+static struct file *find_parked(int fd, const struct stat *status, int open_flags, bool position,
+				int *error)
 {
 	struct list *node;
 
 	list_for_each (node, &files.parked) {
 		struct file *file = container_of(node, struct file, node);
+		long compared;
 
 		/* Asked again: the application may have changed them by a descriptor of its own. */
 		if (file->device != status->st_dev || file->inode != status->st_ino ||
 		    sys_fcntl(file->fd, F_GETFL, 0) != open_flags)
 			continue;
-		if (position) {
-			long compared = compare_open_files(fd, file->fd);
-
-			if (compared < 0)
-				*error = -EMFILE;
-			if (compared)
-				continue;
+		compared = position ? compare_open_files(fd, file->fd) : 0;
+		if (!compared) {
+			*error = 0;
+			return file;
 		}
-		list_remove(node);
-		list_append(&files.open, node);
-		file->open_flags = open_flags;
-		atomic_store_explicit(&file->references, 1, memory_order_relaxed);
-		*error = 0;
-		return file;
+		if (compared < 0)
+			*error = -EMFILE;
 	}
 	return NULL;
 }
 
-/* @file stands for @fd from now on, which becomes its own. */
-static void fill(struct file *file, int fd, const struct hint *hint, const struct stat *status,
-		 int open_flags)
+/*
+ * A parked duplicate that serves for @fd as well, taken out of the parking place, or NULL; *error
+ * as find_parked sets it. A duplicate made first and looked at, as in make(), could not be closed
+ * again. So @fd is looked at, and the flags once more at the end, in case another thread has put
+ * another file behind it in between: else the inode of one were taken for that of the other.
+ */
+static struct file *unpark(int fd, bool position, int *error)
 {
-	file->fd = fd;
-	file->hint = *hint;
-	file->regular = S_ISREG(status->st_mode);
-	file->character = S_ISCHR(status->st_mode);
-	file->open_flags = open_flags;
-	file->device = status->st_dev;
-	file->inode = status->st_ino;
-	atomic_store_explicit(&file->references, 1, memory_order_relaxed);
+	int open_flags = sys_fcntl(fd, F_GETFL, 0);
+	struct stat status;
+	struct file *file;
+
+	*error = 0;
+	if (open_flags < 0 || sys_fstat(fd, &status) || sys_fcntl(fd, F_GETFL, 0) != open_flags)
+		return NULL;
 	pthread_mutex_lock(&files.lock);
-	list_append(&files.open, &file->node);
+	file = find_parked(fd, &status, open_flags, position, error);
+	if (file) {
+		list_remove(&file->node);
+		list_append(&files.open, &file->node);
+		atomic_store_explicit(&file->references, 1, memory_order_relaxed);
+		atomic_store_explicit(&files.any_parked, !list_empty(&files.parked),
+				      memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&files.lock);
+	return file;
+}
+
+/*
+ * Look at what @file->fd, which stands for the application's @fd (-1: for none), is. It can only be
+ * given up like a file in use: closing it would take the locks with it.
+ */
+static struct file *inspect(struct file *file, int fd, int *error)
+{
+	struct stat status;
+
+	*error = asyncring__hint_inspect(file->fd, fd, &file->hint, &status);
+	if (*error) {
+		asyncring__file_put(file);
+		return NULL;
+	}
+	file->regular = S_ISREG(status.st_mode);
+	file->character = S_ISCHR(status.st_mode);
+	file->device = status.st_dev;
+	file->inode = status.st_ino;
+	return file;
+}
+
+/*
+ * Memory first, for the same reason. Made and listed in one step for fork(). The duplicate is what
+ * is looked at: @fd may be another file by then.
+ */
+static struct file *make(int fd, int (*dup)(int), int *error)
+{
+	struct file *file = new_file();
+
+	*error = -ENOMEM;
+	if (!file)
+		return NULL;
+	pthread_mutex_lock(&files.lock);
+	file->fd = dup(fd);
+	if (file->fd >= 0)
+		list_append(&files.open, &file->node);
+	pthread_mutex_unlock(&files.lock);
+	if (file->fd >= 0)
+		return inspect(file, fd, error);
+	*error = file->fd;
+	recycle(file);
+	return NULL;
 }
 
 static struct file *pin(int fd, bool position, int (*dup)(int), int *error)
 {
-	struct file *file = NULL;
-	struct stat status;
-	struct hint hint;
-	int open_flags, copy;
+	struct file *file;
 
-	*error = asyncring__hint_learn(fd, &hint, &status, &open_flags);
-	if (*error)
-		return NULL;
 	if (atomic_load_explicit(&files.any_parked, memory_order_relaxed)) {
-		pthread_mutex_lock(&files.lock);
-		sweep_parked();
-		file = unpark(fd, &status, open_flags, position, error);
-		pthread_mutex_unlock(&files.lock);
+		file = unpark(fd, position, error);
 		if (file || *error)
 			return file;
 	}
-	/* Memory first: a duplicate that had to be closed again would take the locks with it. */
-	file = asyncring__alloc_zeroed(1, sizeof(*file));
-	if (!file) {
-		*error = -ENOMEM;
-		return NULL;
-	}
-	copy = dup(fd);
-	if (copy < 0) {
-		asyncring__free(file);
-		*error = copy;
-		return NULL;
-	}
-	fill(file, copy, &hint, &status, open_flags);
-	return file;
+	return make(fd, dup, error);
 }
 
 struct file *asyncring__file_pin(int fd, bool position, int *error)
@@ -231,52 +358,48 @@ struct file *asyncring__file_register(int fd, int *error)
 
 struct file *asyncring__file_adopt(int fd, int *error)
 {
-	struct file *file = asyncring__alloc_zeroed(1, sizeof(*file));
 	/* Then the number cannot be given up: not for a better one, nor if memory is out. */
 	bool locked = locks_stand_on(fd);
-	struct stat status;
-	struct hint hint;
-	int open_flags;
+	struct file *file = new_file();
 
 	asyncring__hint_forget(fd);
-	*error = asyncring__hint_learn(fd, &hint, &status, &open_flags);
-	asyncring__hint_forget(fd);
-	if (!*error && !file)
-		*error = -ENOMEM;
-	if (*error) {
+	if (!file) {
 		if (!locked)
 			sys_close(fd);
-		asyncring__free(file);
+		*error = -ENOMEM;
 		return NULL;
 	}
-	fill(file, locked ? fd : asyncring__file_move_up(fd), &hint, &status, open_flags);
-	return file;
+	file->fd = locked ? fd : asyncring__file_move_up(fd);
+	pthread_mutex_lock(&files.lock);
+	list_append(&files.open, &file->node);
+	pthread_mutex_unlock(&files.lock);
+	return inspect(file, -1, error);
 }
 
 void asyncring__file_put(struct file *file)
 {
 	struct completion *tag;
 	struct ring *ring;
+	bool park;
 
 	/* Acquire-release: the last holder closes, after everything the others did with it. */
 	if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
 		return;
 	tag = file->tag;
 	ring = file->ring;
+	park = locks_stand(file);
+	pthread_mutex_lock(&files.lock);
 	file->tag = NULL;
 	file->ring = NULL;
-	pthread_mutex_lock(&files.lock);
 	list_remove(&file->node);
-	if (locks_stand(file)) {
+	if (park) {
 		list_append(&files.parked, &file->node);
 		atomic_store_explicit(&files.any_parked, true, memory_order_relaxed);
-		file = NULL;
-	} else if (!list_empty(&files.parked))
-		sweep_parked();
+	}
 	pthread_mutex_unlock(&files.lock);
-	if (file) {
-		sys_close(file->fd);
-		asyncring__free(file);
+	if (!park) {
+		close_file(file);
+		asyncring__files_sweep();
 	}
 	/* Whoever sees the tag sees the file let go of. */
 	if (tag)

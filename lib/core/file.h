@@ -23,21 +23,26 @@ struct ring;
 struct file {
 	/* Constant while somebody holds a reference. */
 	int fd;
-	struct hint hint; /* what the descriptor was found to be when it was duplicated */
+	struct hint hint; /* what the duplicate was found to be when it was made */
 	bool regular;
 	bool character; /* a character device: it may have positions, though it is no regular file
 			 */
-	int open_flags;
 	dev_t device;
 	ino_t inode;
 	/* Of a registered file with a tag: what to post when it goes, and where; else NULL. */
 	struct ring *ring;
 	struct completion *tag;
+	/*
+	 * The ring that waits for the file's readiness, and its watch (engine/poller.c); NULL: none
+	 * does. Claimed by compare-exchange; `watch` is under that ring's submit_lock.
+	 */
+	_Atomic(struct ring *) watcher;
+	uint32_t watch;
 	/* Reads, writes: RWF_NOWAIT was refused since. Any holder, relaxed: a hint. */
 	_Atomic bool nowait_refused[2];
 	/* Taken and put by any thread that holds one; the last put (acquire-release) closes. */
 	_Atomic uint32_t references;
-	/* In the list of all files, or of parked ones: files.lock. */
+	/* In the list of files in use, of parked or of unused ones: files.lock. */
 	struct list node;
 };
 
@@ -67,8 +72,14 @@ static inline struct file *file_get(struct file *file)
 /* Is @fd a descriptor of the same open file? */
 bool asyncring__file_is(const struct file *file, int fd);
 
-/* Any thread; the last put closes the duplicate and posts the tag. */
+/* Any thread; the last put closes or parks the duplicate and posts the tag. */
 void asyncring__file_put(struct file *file);
+
+/*
+ * Close the parked duplicates that no lock holds open any more: for those who have a moment to
+ * spare. Costs nothing where none is parked. No lock held, for closing may take its time.
+ */
+void asyncring__files_sweep(void);
 
 /*
  * Move @fd, just opened by the library for itself, out of the low numbers that applications expect

@@ -15,7 +15,8 @@
  *
  * One byte for each descriptor number, process-wide, read and written without a lock: whatever a
  * race leaves behind is still only a hint. Every RELEARN-th question is answered afresh, so that a
- * wrong hint does not live for ever.
+ * wrong hint does not live for ever. The same goes for the few devices whose file system is
+ * remembered, because a device number, too, may come to stand for another one.
  */
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ enum {
 	CHUNK_HINTS = 4096,
 	CHUNKS = 1024,
 	RELEARN = 4096,
+	DEVICES = 16,
 	/* One hint in a byte. */
 	KIND_MASK = 7,
 	NO_NOWAIT_READS = 8,
@@ -96,14 +98,13 @@ static bool kernel_reads_premature_zero(void)
 	return known == 2;
 }
 
-static uint8_t classify_regular(int fd, int open_flags)
+/* What a regular file on the file system behind @fd is; FILE_UNKNOWN if that cannot be told. */
+static uint8_t ask_file_system(int fd)
 {
 	struct statfs fs;
 
-	if (open_flags & O_DIRECT)
-		return FILE_DIRECT;
 	if (sys_fstatfs(fd, &fs))
-		return FILE_OTHER;
+		return FILE_UNKNOWN;
 	switch ((unsigned long)fs.f_type) {
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
@@ -120,10 +121,40 @@ static uint8_t classify_regular(int fd, int open_flags)
 	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0);
 }
 
-static uint8_t classify(int fd, const struct stat *status, int open_flags)
+/*
+ * The answer remembered for @device. FILE_MEMORY is not: it means plain calls in the submitter, and
+ * if the number stands for another file system by now, one whose files can block for ever (tracefs)
+ * would block it. What the other kinds do wrong there costs time only: RWF_NOWAIT is refused, or a
+ * worker takes it.
+ */
+static uint8_t classify_file_system(int fd, dev_t device)
 {
-	if (S_ISREG(status->st_mode))
-		return classify_regular(fd, open_flags);
+	static _Atomic uint64_t answers[DEVICES]; /* device << 8 | answer; 0: none. Relaxed. */
+	static __thread unsigned questions;
+	_Atomic uint64_t *answer = &answers[device % DEVICES];
+	uint64_t known = atomic_load_explicit(answer, memory_order_relaxed);
+	uint8_t kind;
+
+	if (known && known >> 8 == device && ++questions % RELEARN)
+		return (uint8_t)known;
+	kind = ask_file_system(fd);
+	if (kind == FILE_UNKNOWN)
+		return FILE_OTHER;
+	if (kind != FILE_MEMORY && !(device >> 56))
+		atomic_store_explicit(answer, (uint64_t)device << 8 | kind, memory_order_relaxed);
+	return kind;
+}
+
+static uint8_t classify(int fd, const struct stat *status)
+{
+	if (S_ISREG(status->st_mode)) {
+		int open_flags = sys_fcntl(fd, F_GETFL, 0);
+
+		if (open_flags < 0)
+			return FILE_OTHER;
+		return open_flags & O_DIRECT ? FILE_DIRECT
+					     : classify_file_system(fd, status->st_dev);
+	}
 	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
 	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||
 	    !(status->st_mode & S_IFMT))
@@ -131,20 +162,15 @@ static uint8_t classify(int fd, const struct stat *status, int open_flags)
 	return FILE_OTHER;
 }
 
-int asyncring__hint_learn(int fd, struct hint *hint, struct stat *status, int *open_flags)
+int asyncring__hint_inspect(int copy, int fd, struct hint *hint, struct stat *status)
 {
-	_Atomic uint8_t *known;
+	_Atomic uint8_t *known = place(fd);
+	int error = sys_fstat(copy, status);
 	uint8_t byte;
-	int error;
 
-	*open_flags = sys_fcntl(fd, F_GETFL, 0);
-	if (*open_flags < 0)
-		return *open_flags;
-	error = sys_fstat(fd, status);
 	if (error)
 		return error;
-	byte = classify(fd, status, *open_flags);
-	known = place(fd);
+	byte = classify(copy, status);
 	if (known) {
 		uint8_t old = atomic_load_explicit(known, memory_order_relaxed);
 
@@ -157,20 +183,25 @@ int asyncring__hint_learn(int fd, struct hint *hint, struct stat *status, int *o
 	return 0;
 }
 
+int asyncring__hint_learn(int fd, struct hint *hint)
+{
+	struct stat status;
+
+	return asyncring__hint_inspect(fd, fd, hint, &status);
+}
+
 struct hint asyncring__hint(int fd)
 {
 	static __thread unsigned questions;
 	_Atomic uint8_t *known = place(fd);
 	uint8_t byte = known ? atomic_load_explicit(known, memory_order_relaxed) : FILE_UNKNOWN;
 	struct hint hint = unpack(byte);
-	struct stat status;
-	int open_flags;
 
 	if (hint.kind != FILE_UNKNOWN && ++questions % RELEARN)
 		return hint;
 	/* Refusals too are to be met anew: they may have been another file system's. */
 	asyncring__hint_forget(fd);
-	if (asyncring__hint_learn(fd, &hint, &status, &open_flags))
+	if (asyncring__hint_learn(fd, &hint))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
 }

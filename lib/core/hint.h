@@ -31,8 +31,15 @@ struct hint {
 /* The hint for @fd, looked up or, the first time, found out with a few system calls. */
 struct hint asyncring__hint(int fd);
 
-/* As asyncring__hint, but found out anew and remembered. *status receives fstat's answer. */
-int asyncring__hint_learn(int fd, struct hint *hint, struct stat *status, int *open_flags);
+/* As asyncring__hint, but found out anew and remembered. 0 or a negative errno. */
+int asyncring__hint_learn(int fd, struct hint *hint);
+
+/*
+ * As asyncring__hint_learn, but what is looked at is @copy, a duplicate of @fd: another thread may
+ * put another file behind @fd meanwhile. @fd is -1 if nothing is to be remembered. *status receives
+ * fstat's answer.
+ */
+int asyncring__hint_inspect(int copy, int fd, struct hint *hint, struct stat *status);
 
 /* The file system behind @fd refused RWF_NOWAIT (EOPNOTSUPP) for reads or writes. */
 void asyncring__hint_no_nowait(int fd, bool write);

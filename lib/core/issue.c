@@ -4,6 +4,7 @@
  * is made independent of the application's memory and descriptors and handed to the worker pool,
  * whose workers come back to run_blocking. A request is handed over in one place (batch_hand_over).
  */
+#include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "core.h"
 #include "credentials.h"
@@ -105,25 +106,38 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 	}
 }
 
-/* On a stream the worker waits before it tries: so a canceller can take it back from the start. */
+/* Does the request wait for its file rather than for a system call? */
+static bool waits_for_file(const struct request *request)
+{
+	return request->file && request->file->hint.kind == FILE_POLLABLE &&
+	       !(request->flags & REQ_NOWAIT) &&
+	       request->op->properties & (OP_POLL_IN | OP_POLL_OUT);
+}
+
+/* On a stream a worker waits before it tries: so a canceller can take it back from the start. */
 static void decide_to_wait(struct request *request)
 {
-	const struct file *file = request->file;
-
-	if (file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
-	    request->op->properties & (OP_POLL_IN | OP_POLL_OUT))
+	if (waits_for_file(request))
 		request->flags |= REQ_WAIT_FIRST | REQ_UNBOUNDED;
 }
 
-/* Which workers may take it, and behind which others it has to wait. */
-static void classify(struct request *request)
+/* Which workers may take it. */
+static void choose_workers(struct request *request)
 {
 	const struct file *file = request->file;
 
 	if (request->op->properties & OP_UNBOUNDED || (file && file->hint.kind == FILE_POLLABLE))
 		request->flags |= REQ_UNBOUNDED;
+	decide_to_wait(request);
+}
+
+/* Behind which others it has to wait. */
+static void choose_lane(struct request *request)
+{
+	const struct file *file = request->file;
+
 	if (file && file->regular && request->op->properties & OP_SERIAL_INODE &&
-	    !(file->open_flags & O_DIRECT)) {
+	    file->hint.kind != FILE_DIRECT) {
 		request->flags |= REQ_SERIAL;
 		request->serial_key = (uint32_t)(file->inode ^ file->device);
 	}
@@ -186,8 +200,45 @@ static bool run_on_the_spot(struct request *request)
 	return true;
 }
 
-/* Put @request on its way to a worker. True if it ended here instead. */
-static bool punt(struct request *request)
+static void park(struct request *request);
+
+/*
+ * @request does not end at once: it and what is behind it in its chain are active from now on, and
+ * the time of a link timeout begins. One that could not be started does not bound anything.
+ */
+static void begin_to_wait(struct request *request)
+{
+	struct request *bound = request->flags & REQ_TIMED ? request->link : NULL;
+
+	asyncring__activate_chain(request);
+	if (!bound || bound->state == STATE_PARKED || !(bound->op->properties & OP_LINK_TIMEOUT))
+		return;
+	bound->timed = request;
+	if (bound->op->issue(bound, ISSUE_NONBLOCK | ISSUE_LOCKED) == ISSUE_PARKED)
+		park(bound);
+}
+
+enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER };
+
+/*
+ * A request that can only wait in the poller, and its file is not one to wait for: what such a file
+ * is always ready for comes once, and what it is not never.
+ */
+static bool end_unarmed(struct request *request, int error)
+{
+	if (error != -EPERM)
+		return end_with(request, error);
+	request->flags &= ~REQ_MULTISHOT;
+	if (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
+		return end_with(request, -EINVAL);
+	return end(request);
+}
+
+/*
+ * Put @request on its way: to the poller, if that is wanted and possible, or else to a worker. True
+ * if it ended here instead.
+ */
+static bool punt(struct request *request, enum punt_to to)
 {
 	struct batch *batch = &request->ring->batch;
 	int error = asyncring__request_stabilise(request);
@@ -201,8 +252,17 @@ static bool punt(struct request *request)
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
-	classify(request);
-	decide_to_wait(request);
+	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
+		error = asyncring__poller_arm(request);
+		if (!error) {
+			begin_to_wait(request);
+			return false;
+		}
+		if (request->op->properties & OP_SUBMITTER)
+			return end_unarmed(request, error);
+	}
+	choose_workers(request);
+	choose_lane(request);
 	if (no_descriptor && run_on_the_spot(request))
 		return true;
 	if (!asyncring__pool_reserve(request)) {
@@ -210,7 +270,7 @@ static bool punt(struct request *request)
 			return end_with(request, -EAGAIN);
 		return true;
 	}
-	asyncring__activate_chain(request);
+	begin_to_wait(request);
 	/* Relaxed: the hand-over in the pool, under its lock, publishes it. */
 	atomic_store_explicit(&request->references, 2, memory_order_relaxed);
 	batch->punted[batch->punted_count++] = request;
@@ -219,22 +279,101 @@ static bool punt(struct request *request)
 	return false;
 }
 
+/* The request has arranged for issue() to be called again. */
+static void park(struct request *request)
+{
+	if (request->state == STATE_PARKED)
+		return;
+	request->state = STATE_PARKED;
+	asyncring__pending_add(request);
+	begin_to_wait(request);
+}
+
+void asyncring__request_unpark(struct request *request)
+{
+	request->op->unpark(request);
+	asyncring__pending_remove(request);
+	request->state = STATE_SUBMITTER;
+}
+
+/* One that was armed or parked has ended, or goes on in another way. */
+static void leave_pending(struct request *request)
+{
+	if (request->state == STATE_ARMED)
+		asyncring__poller_disarm(request);
+	else if (request->state == STATE_PARKED)
+		asyncring__request_unpark(request);
+}
+
+void asyncring__request_ready(struct request *request, uint32_t events)
+{
+	request->ready_events = events;
+	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
+	case ISSUE_DONE:
+		leave_pending(request);
+		end(request);
+		break;
+	case ISSUE_NEED_POLL:
+		if (request->state != STATE_ARMED) {
+			leave_pending(request);
+			punt(request, TO_POLLER);
+		}
+		break;
+	case ISSUE_NEED_WORKER:
+		leave_pending(request);
+		punt(request, TO_WORKER);
+		break;
+	case ISSUE_PARKED:
+		if (request->state == STATE_ARMED)
+			asyncring__poller_disarm(request);
+		park(request);
+		break;
+	}
+}
+
 bool asyncring__issue_inline(struct request *request)
 {
 	const struct op *op = request->op;
 
-	if (request->flags & ASYNCRING_SQE_ASYNC || op->properties & OP_WORKER ||
-	    request->credentials)
-		return punt(request);
+	if (op->properties & OP_WORKER || request->credentials)
+		return punt(request, TO_WORKER);
+	if (request->flags & ASYNCRING_SQE_ASYNC && !(op->properties & OP_SUBMITTER))
+		return punt(request, TO_EITHER);
 	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
 		int error = use_fixed_file(request, true);
 
 		if (error)
 			return end_with(request, error);
 	}
-	if (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
-		return punt(request);
+	if (request->flags & REQ_POLL_FIRST)
+		return punt(request, TO_POLLER);
+	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
+	case ISSUE_DONE:
+		break;
+	case ISSUE_NEED_WORKER:
+		return punt(request, TO_EITHER);
+	case ISSUE_NEED_POLL:
+		return punt(request, TO_POLLER);
+	case ISSUE_PARKED:
+		park(request);
+		return false;
+	}
 	return end(request);
+}
+
+/* Those taken back in the batch end now; where completions are deferred, so are theirs. */
+static void complete_cancelled(struct ring *ring)
+{
+	struct list *node;
+
+	while ((node = list_take_first(&ring->batch.cancelled))) {
+		struct request *request =
+			request_of_completion(container_of(node, struct completion, node));
+
+		if (ring_defers(ring))
+			request->flags |= REQ_DEFERRED;
+		asyncring__request_done(request);
+	}
 }
 
 void asyncring__batch_finish(struct ring *ring)
@@ -244,6 +383,10 @@ void asyncring__batch_finish(struct ring *ring)
 	for (;;) {
 		if (!list_empty(&batch->done))
 			asyncring__batch_complete(ring);
+		else if (!list_empty(&batch->cancelled))
+			complete_cancelled(ring);
+		else if (asyncring__count_reached(ring))
+			asyncring__count_release(ring);
 		else if (batch->punted_count)
 			asyncring__batch_hand_over(ring);
 		/* Relaxed: written under submit_lock only. */
@@ -317,7 +460,7 @@ bool asyncring__run_prepare(struct request *request)
 	if (error)
 		request_set_result(request, error);
 	else
-		decide_to_wait(request);
+		choose_workers(request);
 	return !error;
 }
 

@@ -85,13 +85,28 @@ void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 	asyncring__file_put(wake->eventfd);
 }
 
+void asyncring__announce(struct ring *ring)
+{
+	struct wake wake = {0};
+
+	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
+		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_TASKRUN,
+					 memory_order_relaxed);
+	lock_acquire(&ring->control->cq_lock);
+	if (ring->eventfd)
+		wake.eventfd = file_get(ring->eventfd);
+	wake.eventfd_async = ring->eventfd_async;
+	lock_release(&ring->control->cq_lock);
+	asyncring__notify(ring, &wake, false);
+}
+
 static bool something_to_see(struct ring *ring)
 {
 	bool something;
 
 	lock_acquire(&ring->control->cq_lock);
 	something =
-		ring->deferred_count || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
+		ring->deferred_slots || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
 	lock_release(&ring->control->cq_lock);
 	return something;
 }

@@ -389,6 +389,7 @@ static int call(struct ring *ring, unsigned opcode, uint64_t arg, unsigned nr_ar
 	ring_unlock(ring);
 	if (!result && setting == UNLOCKED)
 		result = registration->call(ring, arg, nr_args);
+	asyncring__drive_wanted(ring);
 	asyncring__ring_put(ring);
 	if (!result && setting == STANDALONE)
 		result = registration->call(NULL, arg, nr_args);

@@ -36,6 +36,7 @@ static struct request *refill(struct ring *ring)
 		request->ring = ring;
 		request->completion.of_request = true;
 		list_init(&request->node);
+		list_init(&request->key_node);
 		request->link = i + 1 < BLOCK_REQUESTS ? request + 1 : NULL;
 	}
 	return block->requests;

@@ -38,6 +38,7 @@ struct completion {
 	uint64_t extra[2]; /* second half of a 32-byte CQE */
 	bool of_request;   /* embedded in a request; otherwise allocated by itself */
 	bool extended;	   /* in a CQE_MIXED ring: takes two slots */
+	bool timeout;	   /* ends every wait, whatever it waits for */
 };
 
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
@@ -50,6 +51,8 @@ enum request_flags {
 	REQ_POSITION = 1 << 13,	   /* offset -1: the file's own position */
 	REQ_READY = 1 << 14,	   /* the descriptor was reported ready: try without NOWAIT */
 	REQ_FILE_PLAIN = 1 << 15,  /* not pinned for want of descriptors: uses `fd` as it is */
+	REQ_POLL_EDGE = 1 << 16,   /* counts wake-ups of its file, not levels */
+	REQ_TIMED = 1 << 17,	   /* a link timeout is behind it: it completes under submit_lock */
 	REQ_SERIAL = 1 << 18,	   /* holds, or waits in, the lane of its inode */
 	REQ_UNBOUNDED = 1 << 19,   /* may block for ever: counted with the unbounded workers */
 	REQ_ACTIVE = 1 << 20,	   /* counted in ring->active */
@@ -74,6 +77,9 @@ enum request_state {
 	STATE_WAITING, /* a worker waits for the descriptor's readiness: may be taken by a canceller
 			*/
 	STATE_TAKEN,   /* a canceller took it from a waiting worker */
+	/* These two, and the way back to SUBMITTER: ring->submit_lock. */
+	STATE_ARMED,  /* in the poller: whoever disarms it owns it */
+	STATE_PARKED, /* waits for what its operation has arranged: whoever unparks it owns it */
 };
 
 /* Room for an operation's own arguments; each family casts it to a struct of its own. */
@@ -106,10 +112,20 @@ struct request {
 	struct request *link;
 
 	/*
-	 * Queued, state QUEUED: pool.lock. Waiting for a drain: ring->submit_lock.
-	 * Otherwise unused, self-linked.
+	 * Queued, state QUEUED: pool.lock. Waiting for a drain, or armed (in its watch):
+	 * ring->submit_lock. Parked: the operation's, under submit_lock. Otherwise self-linked.
 	 */
 	struct list node;
+
+	union {
+		/* Of a link timeout whose time runs: the request it bounds. submit_lock. */
+		struct request *timed;
+		/* State QUEUED: grows from one request to the next. pool.lock. */
+		uint32_t pool_order;
+	};
+
+	/* Armed or parked: in ring->pending, submit_lock. */
+	struct list key_node;
 
 	/*
 	 * References. Plain stores while the submitter has both; afterwards request_put's
@@ -122,6 +138,8 @@ struct request {
 	 * properties of the operation say; its prep() may set another. Constant afterwards.
 	 */
 	uint32_t poll_events;
+	/* What the file was found to be ready for, when issue() is called again. submit_lock. */
+	uint32_t ready_events;
 
 	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
 	void *async_data;
@@ -135,6 +153,11 @@ _Static_assert(sizeof(struct request) <= 256, "memory per request in flight is p
 static inline struct request *request_of_completion(struct completion *completion)
 {
 	return container_of(completion, struct request, completion);
+}
+
+static inline struct request *request_of_data(void *data)
+{
+	return container_of(data, struct request, data);
 }
 
 /* The operation's own view of request.data. */

@@ -10,8 +10,13 @@
  *   5. ring->control->cq_lock  the completion queue and its waiters
  *   6. files.lock           the list of all pins, parked pins (core/file.c)
  *   7. ring_table.lock      descriptor -> ring
- * No lock is held across a wake-up of another thread, nor across a system call that can block for
- * long, except submit_lock: what a submitter does inline it does under its ring's submit_lock.
+ * No lock is held across a system call that can block for long, except submit_lock: what a
+ * submitter does inline it does under its ring's submit_lock. Threads are woken when the lock is
+ * released, but for waiters with a signal mask: their eventfds are written under cq_lock, because
+ * only the lock keeps the waiter from going away with the descriptor before the write. (That write
+ * never blocks, and a ring without such waiters does not make it.) Calls that only ask or arm are
+ * made under locks: cancelling compares files and starts the timer that interrupts a worker under
+ * pool.lock and worker.lock, so that it strikes the request that was looked at and no later one.
  * Two rings' submit_locks are never held together.
  *
  * Life.  ring->references counts the table's reference, and one for each call in progress. Ring
@@ -28,12 +33,17 @@
 
 #include <asyncring/abi.h>
 
+#include "../engine/attendant.h"
+#include "count_wait.h"
+#include "driver.h"
 #include "list.h"
 #include "lock.h"
+#include "pending.h"
 
 struct buffer;
 struct file;
 struct request;
+struct poller;
 struct sq_thread;
 
 /*
@@ -81,6 +91,8 @@ struct ring_control {
 
 struct batch {
 	struct list done; /* completion.node: both references are the submitter's */
+	/* As done: taken back by others of this batch, and completed after them. */
+	struct list cancelled;
 	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
 	unsigned punted_count;
 	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
@@ -90,6 +102,8 @@ struct batch {
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/* Something was armed that may be due already, and has not been looked at yet. */
+	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
@@ -158,6 +172,7 @@ struct ring {
 	 * registrations in threads' tables. When the last goes the ring is closed. ring_table.lock.
 	 */
 	unsigned names;
+	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
 	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
@@ -172,7 +187,11 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
-	int fd;	      /* the epoll descriptor the application knows */
+	/*
+	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
+	 * setup, then under ring_table.lock; others look without.
+	 */
+	_Atomic int fd;
 	int event_fd; /* inside it: readable while the ring's descriptor is */
 	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
 	struct sq_thread *sq_thread;
@@ -193,19 +212,31 @@ struct ring {
 	bool drain_next;     /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
 	struct batch batch;
+	struct pending pending; /* armed and parked requests */
+	struct count_wait count_wait;
+	/*
+	 * NULL until something has to be waited for; from then on to the end of the ring the same.
+	 * Written under submit_lock with release, pairs with the acquire in ring_poller.
+	 */
+	_Atomic(struct poller *) poller;
 
 	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
 	_Atomic(struct request *) returned_requests;
 
 	/* ---- completion queue: control->cq_lock ---- */
-	uint32_t cq_tail;    /* the true one */
+	uint32_t cq_tail; /* the true one */
+	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
+	uint32_t timeouts, timeouts_told;
 	struct list backlog; /* completions that found the CQ full, oldest first */
 	/* What SQ_CQ_OVERFLOW says. Written under cq_lock; enter() looks without. */
 	_Atomic bool backlogged;
 	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
 	struct list deferred;
-	_Atomic uint32_t deferred_count; /* as backlogged */
+	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
+	struct driver driver;	/* who drives the poller */
+	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
+	_Atomic int spare_event_fd;
 
 	/* ---- notification (notify.c) ---- */
 	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
@@ -221,6 +252,8 @@ struct ring {
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;
 
+	struct attended attended; /* engine/attendant.h says what guards it */
+
 	/* Queues of requests that wait for a worker; pool.lock. */
 	struct ring_queue {
 		struct list requests;
@@ -231,6 +264,11 @@ struct ring {
 	struct list free_node; /* in ring_table.c's list of live or of unused rings: its lock */
 };
 
+static inline struct poller *ring_poller(struct ring *ring)
+{
+	return atomic_load_explicit(&ring->poller, memory_order_acquire);
+}
+
 static inline bool ring_defers(const struct ring *ring)
 {
 	return ring->flags & ASYNCRING_SETUP_DEFER_TASKRUN;
@@ -240,7 +278,8 @@ static inline bool ring_defers(const struct ring *ring)
 
 /*
  * A fresh structure with one reference; NULL: out of memory. Without a name it is not to be found,
- * not even by its descriptor's epoll set, until it is complete and gets one.
+ * not even by its descriptor's epoll set, until it is complete and gets one. Lost rings are torn
+ * down on the way: no lock held.
  */
 struct ring *asyncring__ring_alloc(void);
 /* Back to the unused ones. True if it was the last ring of the process. */
@@ -249,12 +288,16 @@ bool asyncring__ring_free(struct ring *ring);
 int asyncring__ring_publish(struct ring *ring, int fd);
 /* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
 struct ring *asyncring__ring_get(unsigned fd, int *error);
+/* One more reference, where it is known that there is one. */
+void asyncring__ring_hold(struct ring *ring);
 void asyncring__ring_put(struct ring *ring);
 /*
  * Close @fd and take it out of the table; its name is now the caller's to drop. NULL: no ring's,
- * and not closed. If the process has a duplicate of it that becomes a name of the ring.
+ * and not closed. If the process has a duplicate of it that becomes a name of the ring. Names that
+ * were closed unseen are dropped. No lock held, no reference.
  */
 struct ring *asyncring__ring_close_fd(int fd, int *error);
+/* A system call more for a duplicate. */
 bool asyncring__ring_is_ring(int fd);
 /* As is_ring, also for duplicates the table does not know; costs a system call and more. */
 bool asyncring__ring_is_behind(int fd);

@@ -10,6 +10,13 @@
  * A descriptor that is not in the table may still be a ring's, by dup(): /proc/self/fdinfo tells of
  * an epoll set what is registered in it and with which data, and each ring's set carries a number
  * of its own there. Such a duplicate is entered in the table once found.
+ *
+ * A duplicate closed with plain close(2) leaves its slot behind, and the number may stand for
+ * anything. So whenever a duplicate is used its epoll set is asked whether the ring's eventfd is
+ * inside, a system call that the name which setup gave does not pay; and when any name is closed
+ * the ring's others are asked. One that is the ring's no more is dropped. If that was the last one,
+ * the ring is lost: it may have been found in the middle of a submission, with locks held, so it is
+ * torn down later, by the next setup or close.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -33,6 +40,7 @@ static struct {
 	struct list live;			/* ring.free_node: lock */
 	unsigned live_count;			/* lock */
 	uint64_t next_cookie;			/* lock */
+	_Atomic unsigned lost_count;		/* rings that are lost; lock, a hint without */
 	_Atomic(struct chunk *) chunks[CHUNKS]; /* as chunk.slots; never removed */
 } table = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -96,7 +104,12 @@ static void reset(struct ring *ring)
 	list_init(&ring->request_blocks);
 	list_init(&ring->drained);
 	list_init(&ring->sq_node);
+	list_init(&ring->attended.node);
 	list_init(&ring->batch.done);
+	list_init(&ring->batch.cancelled);
+	asyncring__pending_init(&ring->pending);
+	asyncring__count_wait_init(&ring->count_wait);
+	atomic_store_explicit(&ring->poller, NULL, memory_order_relaxed);
 	list_init(&ring->backlog);
 	list_init(&ring->deferred);
 	list_init(&ring->fd_waiters);
@@ -109,11 +122,97 @@ static void reset(struct ring *ring)
 	pthread_mutex_unlock(&ring->submit_lock);
 }
 
+/* ---- names that were closed without the library being told ---- */
+
+/*
+ * Is @fd a descriptor of @ring's epoll set? Only in that is the ring's eventfd, so only there is
+ * there anything to modify, into what it is already. A failure of another kind says nothing.
+ */
+static bool stands_for(int fd, const struct ring *ring)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = ring->cookie};
+	long error = sys(SYS_epoll_ctl, fd, EPOLL_CTL_MOD, ring->event_fd, &event);
+
+	return error != -EBADF && error != -EINVAL && error != -ENOENT;
+}
+
+/* The descriptor that setup gave is no name any more: should it come back, it is a duplicate. */
+static void forget_original(struct ring *ring, int fd)
+{
+	/* Relaxed: who compares with it has a reference, and looks at the slot as well. */
+	if (atomic_load_explicit(&ring->fd, memory_order_relaxed) == fd)
+		atomic_store_explicit(&ring->fd, -1, memory_order_relaxed);
+}
+
+/* table.lock held. @fd, whose slot names @ring, is not its any more. */
+static void lose_name(int fd, struct ring *ring)
+{
+	set_slot((unsigned)fd, NULL);
+	forget_original(ring, fd);
+	if (ring->names > 1 || ring->inherited) {
+		ring->names--;
+		return;
+	}
+	ring->lost = true;
+	atomic_fetch_add_explicit(&table.lost_count, 1, memory_order_relaxed);
+}
+
+/* table.lock held. All names of @ring but @fd. */
+static void lose_stale_names(struct ring *ring, int fd)
+{
+	for (unsigned i = 0; ring->names > 1 && i < CHUNKS; i++) {
+		struct chunk *chunk = atomic_load_explicit(&table.chunks[i], memory_order_relaxed);
+
+		for (unsigned j = 0; chunk && j < CHUNK_SLOTS; j++) {
+			int other = (int)(i * CHUNK_SLOTS + j);
+
+			if (atomic_load_explicit(&chunk->slots[j], memory_order_relaxed) == ring &&
+			    other != fd && !stands_for(other, ring))
+				lose_name(other, ring);
+		}
+	}
+}
+
+/* A lost ring; its name is the caller's to drop. */
+static struct ring *take_lost(void)
+{
+	struct ring *found = NULL;
+	struct list *node;
+
+	/* Relaxed: a ring that is lost at this moment is for the next call. */
+	if (!atomic_load_explicit(&table.lost_count, memory_order_relaxed))
+		return NULL;
+	pthread_mutex_lock(&table.lock);
+	list_for_each (node, &table.live) {
+		struct ring *ring = container_of(node, struct ring, free_node);
+
+		if (!ring->lost)
+			continue;
+		ring->lost = false;
+		atomic_fetch_sub_explicit(&table.lost_count, 1, memory_order_relaxed);
+		found = ring;
+		break;
+	}
+	pthread_mutex_unlock(&table.lock);
+	return found;
+}
+
+static void release_lost(void)
+{
+	struct ring *ring;
+
+	while ((ring = take_lost()))
+		asyncring__ring_release_name(ring);
+}
+
+/* ---- rings come and go ---- */
+
 struct ring *asyncring__ring_alloc(void)
 {
 	struct list *node;
 	struct ring *ring;
 
+	release_lost();
 	pthread_mutex_lock(&table.lock);
 	node = list_take_first(&table.unused);
 	pthread_mutex_unlock(&table.lock);
@@ -166,6 +265,12 @@ static bool try_get(struct ring *ring)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&ring->references, &count, count + 1, memory_order_acquire, memory_order_relaxed));
 	return true;
+}
+
+void asyncring__ring_hold(struct ring *ring)
+{
+	/* Relaxed: the caller knows that the ring is there. */
+	atomic_fetch_add_explicit(&ring->references, 1, memory_order_relaxed);
 }
 
 void asyncring__ring_put(struct ring *ring)
@@ -233,9 +338,14 @@ static bool adopt_duplicate(unsigned fd)
 	 * Another thread may have been faster: one number is one name. But what is known may also
 	 * be a ring whose duplicate was closed without the library being told.
 	 */
-	if (ring && ring != known && ring->names && !set_slot(fd, ring)) {
-		ring->names++;
-		known = ring;
+	if (ring && ring != known && ring->names) {
+		if (known)
+			lose_name((int)fd, known);
+		known = NULL;
+		if (!set_slot(fd, ring)) {
+			ring->names++;
+			known = ring;
+		}
 	}
 	pthread_mutex_unlock(&table.lock);
 	return known;
@@ -279,40 +389,76 @@ static bool adopt_any_duplicate(struct ring *ring)
 }
 
 /*
+ * table.lock held. The ring whose name @fd is, closed and out of the table; @watcher, if that works
+ * (*watching), has an eye on its epoll set. NULL: no ring's.
+ */
+static struct ring *close_name(int fd, int watcher, bool *watching)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	_Atomic(struct ring *) *slot = slot_of((unsigned)fd);
+	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+
+	if (!ring)
+		return NULL;
+	if (!ring->inherited) {
+		if (!stands_for(fd, ring)) {
+			lose_name(fd, ring);
+			return NULL;
+		}
+		lose_stale_names(ring, fd);
+		*watching = watcher >= 0 && !sys(SYS_epoll_ctl, watcher, EPOLL_CTL_ADD, fd, &event);
+	}
+	/* In one step with the slot: see adopt_duplicate. */
+	sys_close(fd);
+	set_slot((unsigned)fd, NULL);
+	forget_original(ring, fd);
+	return ring;
+}
+
+/*
  * Whether another process, to which the descriptor was handed down, has it open, does not matter:
  * the requests are this process's. So a set that is open elsewhere is looked for here.
  */
 struct ring *asyncring__ring_close_fd(int fd, int *error)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	int watcher = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
 	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
 	struct ring *ring = NULL;
 	bool watching = false;
 
-	if (fd >= 0 && !(slot && atomic_load_explicit(slot, memory_order_acquire))) {
+	if (fd >= 0 && !(slot && atomic_load_explicit(slot, memory_order_acquire)))
 		adopt_duplicate((unsigned)fd);
-		slot = slot_of((unsigned)fd);
+	if (fd >= 0) {
+		pthread_mutex_lock(&table.lock);
+		ring = close_name(fd, watcher, &watching);
+		pthread_mutex_unlock(&table.lock);
 	}
-	pthread_mutex_lock(&table.lock);
-	if (slot)
-		ring = atomic_load_explicit(slot, memory_order_acquire);
-	if (ring) {
-		watching = !ring->inherited && watcher >= 0 &&
-			   !sys(SYS_epoll_ctl, watcher, EPOLL_CTL_ADD, fd, &event);
-		/* In one step with the slot: see adopt_duplicate. */
-		sys_close(fd);
-		set_slot((unsigned)fd, NULL);
-	}
-	pthread_mutex_unlock(&table.lock);
 	/* What open_elsewhere has made readable is to be known as that, or it would stay so. */
 	if (watching && open_elsewhere(ring, watcher) && adopt_any_duplicate(ring))
 		asyncring__notify_readable(ring);
 	if (watcher >= 0)
 		sys_close(watcher);
+	release_lost();
 	if (!ring)
 		*error = sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
 	return ring;
+}
+
+/* A reference to @ring is held: is @fd, whose slot names it, a descriptor of it still? */
+static bool is_name(unsigned fd, const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->fd, memory_order_relaxed) == (int)fd ||
+	       stands_for((int)fd, ring);
+}
+
+/* As is_name has found out, it is not. But that may have changed without the lock. */
+static void drop_stale_name(unsigned fd, struct ring *ring)
+{
+	pthread_mutex_lock(&table.lock);
+	if (atomic_load_explicit(slot_of(fd), memory_order_relaxed) == ring &&
+	    !stands_for((int)fd, ring))
+		lose_name((int)fd, ring);
+	pthread_mutex_unlock(&table.lock);
 }
 
 struct ring *asyncring__ring_get(unsigned fd, int *error)
@@ -334,8 +480,11 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 		}
 		if (!try_get(ring))
 			continue;
-		if (atomic_load_explicit(slot, memory_order_acquire) == ring)
-			return ring;
+		if (atomic_load_explicit(slot, memory_order_acquire) == ring) {
+			if (is_name(fd, ring))
+				return ring;
+			drop_stale_name(fd, ring);
+		}
 		asyncring__ring_put(ring);
 	}
 }
@@ -350,11 +499,20 @@ bool asyncring__rings_live(void)
 	return live;
 }
 
+/* A name found stale is not dropped here: the caller may be in the middle of a submission. */
 bool asyncring__ring_is_ring(int fd)
 {
-	_Atomic(struct ring *) *slot = slot_of((unsigned)fd);
+	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
+	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+	bool is_ring;
 
-	return fd >= 0 && slot && atomic_load_explicit(slot, memory_order_acquire);
+	if (!ring || ring->inherited)
+		return ring;
+	if (!try_get(ring))
+		return false;
+	is_ring = is_name((unsigned)fd, ring);
+	asyncring__ring_put(ring);
+	return is_ring;
 }
 
 bool asyncring__ring_is_behind(int fd)
@@ -429,6 +587,7 @@ void asyncring__rings_after_fork_child(void)
 	list_for_each (node, &table.unused)
 		pthread_mutex_init(&container_of(node, struct ring, free_node)->submit_lock, NULL);
 	table.live_count = 0;
+	atomic_store_explicit(&table.lost_count, 0, memory_order_relaxed);
 	list_init(&table.live);
 	pthread_mutex_unlock(&table.lock);
 }

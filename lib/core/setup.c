@@ -10,6 +10,7 @@
 
 #include <asyncring.h>
 
+#include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
 #include "core.h"
@@ -134,15 +135,21 @@ static void destroy(struct ring *ring)
 	if (ring->sq_thread)
 		asyncring__sq_thread_release(ring);
 	asyncring__resources_release(ring);
+	asyncring__files_sweep();
 	if (ring->memory)
 		asyncring__cq_discard(ring);
+	asyncring__pending_release(&ring->pending);
+	asyncring__poller_destroy(ring);
 	asyncring__request_free_all(ring);
 	asyncring__ring_unmap(ring);
 	if (ring->event_fd >= 0)
 		sys_close(ring->event_fd);
+	asyncring__wait_release(ring);
 	last = asyncring__ring_free(ring);
-	if (last)
+	if (last) {
 		asyncring__pool_retire();
+		asyncring__attendant_retire();
+	}
 }
 
 /* Everything but making the ring known; on failure the caller destroys it. */
@@ -262,6 +269,7 @@ static void wait_until_alone(struct ring *ring)
 static void let_go_of_inherited(struct ring *ring)
 {
 	sys_close(ring->event_fd);
+	asyncring__wait_release(ring);
 	asyncring__ring_unmap(ring);
 }
 
@@ -273,6 +281,7 @@ void asyncring__ring_release_name(struct ring *ring)
 		let_go_of_inherited(ring);
 		return;
 	}
+	asyncring__attend_forget(ring);
 	asyncring__wake_all(ring);
 	if (ring->sq_thread)
 		asyncring__sq_thread_detach(ring);

@@ -131,6 +131,7 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->completion.flags = 0;
 	request->completion.extra[0] = request->completion.extra[1] = 0;
 	request->completion.extended = false;
+	request->completion.timeout = false;
 	request->opcode = sqe->opcode;
 	request->fd = sqe->fd;
 	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
@@ -141,6 +142,7 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->buffer = NULL;
 	request->credentials = NULL;
 	request->async_data = NULL;
+	request->ready_events = 0;
 
 	op = asyncring__op(sqe->opcode);
 	request->op = op;

@@ -20,40 +20,81 @@
  * futex word serves waiters with different wishes, and a poster wakes nobody whose CQEs are not
  * there yet, but for those woken along with the nearest.
  *
+ * Once there is a backlog the CQ is, or has been, too full for what comes next, and the tail may
+ * never get where it was to get: if the application has made room without a call, or if the next
+ * completion takes two slots and only one is free. So the backlog wakes every waiter, and nobody
+ * sleeps while there is one: the waiter flushes it, and what then remains means a CQ as full as it
+ * can be, which is as many as can be asked for.
+ *
+ * While requests are armed or timers run, one of the waiters sleeps in the poller instead and
+ * drives it (driver.c); for the others nothing changes.
+ *
  * A wait with a signal mask must change the mask and sleep in one step, which no futex call can:
- * such a waiter sleeps in ppoll() on an eventfd of its own instead.
+ * such a waiter sleeps in ppoll() on an eventfd instead. The ring keeps one for the next such wait,
+ * out of the way of low numbers; a second waiter at the same time makes its own. With no descriptor
+ * to be had the wait still works, looking again each millisecond (hazard H2).
  */
 #include "wait.h"
 
+#include "../clock.h"
+#include "../engine/poller.h"
 #include "core.h"
 
 /* A waiter with a signal mask; in ring->fd_waiters, on its own stack. cq_lock. */
 struct fd_waiter {
 	struct list node;
 	uint32_t tail;
-	int fd;
+	int fd; /* negative: none was to be had */
 };
-
-/* CQ tail as the waiting side counts it: what a flush would bring is there already. cq_lock. */
-static uint32_t reachable_tail(const struct ring *ring)
-{
-	return ring->cq_tail + atomic_load_explicit(&ring->deferred_count, memory_order_relaxed);
-}
 
 static bool reached(const struct ring *ring, uint32_t tail)
 {
-	return (int32_t)(reachable_tail(ring) - tail) >= 0;
+	return (int32_t)(ring->cq_tail - tail) >= 0;
+}
+
+/* May a flush be what brings the CQEs up to @tail? Whom this wakes flushes and counts. cq_lock. */
+static bool within_reach(const struct ring *ring, uint32_t tail)
+{
+	/* Relaxed: written under cq_lock. */
+	return !list_empty(&ring->backlog) ||
+	       reached(ring,
+		       tail - atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
+}
+
+/* cq_lock held, because the waiter is gone, and its descriptor with it, once it sees this. */
+static void wake_fd_waiter(struct fd_waiter *waiter)
+{
+	uint64_t one = 1;
+
+	list_remove(&waiter->node);
+	if (waiter->fd >= 0)
+		sys_write(waiter->fd, &one, sizeof(one));
+}
+
+/* A timeout's completion ends every wait. cq_lock. */
+static bool timeout_news(struct ring *ring)
+{
+	bool news = ring->timeouts != ring->timeouts_told;
+
+	ring->timeouts_told = ring->timeouts;
+	return news;
 }
 
 struct wake asyncring__wake_prepare(struct ring *ring)
 {
 	struct ring_control *control = ring->control;
+	struct driver *driver = &ring->driver;
+	bool everyone = timeout_news(ring);
 	struct wake wake = {.eventfd_async = ring->eventfd_async};
 	struct list *node, *following;
 
 	if (ring->eventfd)
 		wake.eventfd = file_get(ring->eventfd);
-	if (control->waiters && reached(ring, control->wake_tail)) {
+	if (driver->asleep && driver->waits && (everyone || within_reach(ring, driver->tail))) {
+		driver->asleep = false;
+		wake.driver = true;
+	}
+	if (control->waiters && (everyone || within_reach(ring, control->wake_tail))) {
 		control->waiters = 0;
 		/* Relaxed: the futex call itself orders it against a waiter about to sleep. */
 		atomic_fetch_add_explicit(&control->wake_sequence, 1, memory_order_relaxed);
@@ -61,13 +102,9 @@ struct wake asyncring__wake_prepare(struct ring *ring)
 	}
 	list_for_each_safe (node, following, &ring->fd_waiters) {
 		struct fd_waiter *waiter = container_of(node, struct fd_waiter, node);
-		uint64_t one = 1;
 
-		if (!reached(ring, waiter->tail))
-			continue;
-		/* Under the lock, because the waiter's stack frame is gone once it sees this. */
-		list_remove(node);
-		sys_write(waiter->fd, &one, sizeof(one));
+		if (everyone || within_reach(ring, waiter->tail))
+			wake_fd_waiter(waiter);
 	}
 	return wake;
 }
@@ -76,54 +113,72 @@ void asyncring__wake(struct ring *ring, const struct wake *wake)
 {
 	if (wake->sleepers)
 		sys_futex_wake(&ring->control->wake_sequence, INT_MAX);
+	if (wake->driver)
+		asyncring__poller_wake(ring_poller(ring));
 }
 
 void asyncring__wake_all(struct ring *ring)
 {
 	struct wake wake = {.sleepers = true};
-	struct list *node;
+	struct list *node, *following;
 
 	lock_acquire(&ring->control->cq_lock);
+	wake.driver = ring->driver.asleep;
+	ring->driver.asleep = false;
 	ring->control->waiters = 0;
 	atomic_fetch_add_explicit(&ring->control->wake_sequence, 1, memory_order_relaxed);
-	while ((node = list_take_first(&ring->fd_waiters))) {
-		uint64_t one = 1;
-
-		sys_write(container_of(node, struct fd_waiter, node)->fd, &one, sizeof(one));
-	}
+	list_for_each_safe (node, following, &ring->fd_waiters)
+		wake_fd_waiter(container_of(node, struct fd_waiter, node));
 	lock_release(&ring->control->cq_lock);
 	asyncring__wake(ring, &wake);
 }
 
-/* ---- time ---- */
-
-enum { NSEC_PER_SEC = 1000000000 };
-
-static int64_t now_ns(void)
+bool asyncring__wake_one_to_drive(struct ring *ring)
 {
-	struct timespec now;
+	bool present, waiting;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+	lock_acquire(&ring->control->cq_lock);
+	present = ring->driver.present;
+	waiting = ring->control->waiters || !list_empty(&ring->fd_waiters);
+	lock_release(&ring->control->cq_lock);
+	if (!present && waiting)
+		asyncring__wake_all(ring);
+	return present || waiting;
 }
 
-static int64_t add_saturating(int64_t a, int64_t b)
-{
-	int64_t sum;
+/* ---- the eventfd of a waiter with a signal mask ---- */
 
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+/* The ring's spare one, or a new one; negative: none. Its count is 0. */
+static int take_event_fd(struct ring *ring)
+{
+	/* Acquire, pairs with the release in give_event_fd: its last user has read it empty. */
+	int fd = atomic_exchange_explicit(&ring->spare_event_fd, 0, memory_order_acquire);
+
+	if (fd)
+		return fd;
+	return asyncring__file_move_up((int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-/* A time too far away to be told in nanoseconds is for ever; one before all others is over. */
-static int64_t to_ns(const struct __kernel_timespec *time)
+static void give_event_fd(struct ring *ring, int fd)
 {
-	int64_t ns;
+	int none = 0;
 
-	if (time->tv_sec < 0 || time->tv_nsec < 0)
-		return 0;
-	if (__builtin_mul_overflow(time->tv_sec, (int64_t)NSEC_PER_SEC, &ns))
-		return INT64_MAX;
-	return add_saturating(ns, time->tv_nsec);
+	if (fd < 0)
+		return;
+	/* Number 0, where nothing else was free, cannot be told from none. */
+	if (!fd ||
+	    !atomic_compare_exchange_strong_explicit(&ring->spare_event_fd, &none, fd,
+						     memory_order_release, memory_order_relaxed))
+		sys_close(fd);
+}
+
+void asyncring__wait_release(struct ring *ring)
+{
+	/* Relaxed: nobody waits any more. */
+	int fd = atomic_exchange_explicit(&ring->spare_event_fd, 0, memory_order_relaxed);
+
+	if (fd)
+		sys_close(fd);
 }
 
 /* ---- sleeping ---- */
@@ -132,9 +187,10 @@ struct waiter {
 	struct ring *ring;
 	const struct wait_arguments *arguments;
 	uint32_t target;       /* the CQ tail waited for */
-	bool flushed;	       /* the backlog has been, since the target was worked out */
-	int64_t deadline;      /* monotonic ns, INT64_MAX: none */
-	int64_t min_wait_over; /* from then on one CQE is enough; INT64_MAX: no such time */
+	uint32_t timeouts;     /* ring->timeouts when the wait began */
+	bool drives;	       /* this thread is the ring's driver */
+	int64_t deadline;      /* monotonic ns, CLOCK_NEVER: none */
+	int64_t min_wait_over; /* from then on one CQE is enough; CLOCK_NEVER: no such time */
 };
 
 static bool closing(const struct ring *ring)
@@ -147,13 +203,8 @@ static bool closing(const struct ring *ring)
 /* 0 woken, -ETIMEDOUT, -EINTR. */
 static int sleep_on_futex(struct waiter *waiter, uint32_t sequence, const struct timespec *timeout)
 {
-	/*
-	 * Not without any timeout: after a handler with SA_RESTART the kernel would go on with the
-	 * call, and the caller is to be told of the signal all the same.
-	 */
-	static const struct timespec ages = {.tv_sec = 1 << 30};
 	struct ring_control *control = waiter->ring->control;
-	int error = sys_futex_wait(&control->wake_sequence, sequence, timeout ? timeout : &ages);
+	int error = sys_futex_wait_interruptible(&control->wake_sequence, sequence, timeout);
 
 	if (error == -ETIMEDOUT || error == -EINTR) {
 		lock_acquire(&control->cq_lock);
@@ -166,20 +217,32 @@ static int sleep_on_futex(struct waiter *waiter, uint32_t sequence, const struct
 	return 0;
 }
 
+/* As sleep_on_futex. */
 static int sleep_on_fd(struct waiter *waiter, struct fd_waiter *self,
 		       const struct timespec *timeout)
 {
+	static const struct timespec moment = {.tv_nsec = NSEC_PER_MSEC};
 	struct pollfd poll = {.fd = self->fd, .events = POLLIN};
+	bool looks_again = false;
 	uint64_t drained;
-	int ready = sys_ppoll(&poll, 1, timeout, waiter->arguments->sigmask);
+	int ready;
+
+	if (self->fd < 0 && (!timeout || timeout->tv_sec || timeout->tv_nsec > moment.tv_nsec)) {
+		looks_again = true;
+		timeout = &moment;
+	}
+	/* A negative descriptor is none to ppoll: then it only sleeps. */
+	ready = sys_ppoll(&poll, 1, timeout, waiter->arguments->sigmask);
 
 	lock_acquire(&waiter->ring->control->cq_lock);
 	list_remove(&self->node);
 	lock_release(&waiter->ring->control->cq_lock);
-	sys_read(self->fd, &drained, sizeof(drained));
+	/* What was written before it was off the list must not be left to the next user. */
+	if (self->fd >= 0)
+		sys_read(self->fd, &drained, sizeof(drained));
 	if (ready < 0)
 		return ready;
-	return ready ? 0 : -ETIMEDOUT;
+	return ready || looks_again ? 0 : -ETIMEDOUT;
 }
 
 /*
@@ -193,31 +256,30 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	struct timespec timeout, *timeout_pointer = NULL;
 	uint32_t sequence;
 
-	if (until != INT64_MAX) {
-		int64_t left = until - now_ns();
-
-		if (left < 0)
-			left = 0;
-		timeout.tv_sec = left / NSEC_PER_SEC;
-		timeout.tv_nsec = left % NSEC_PER_SEC;
+	/* One who is going to drive needs none. */
+	if (self && self->fd < 0 && !asyncring__driver_needed(ring))
+		self->fd = take_event_fd(ring);
+	if (until != CLOCK_NEVER) {
+		timeout = clock_left(until);
 		timeout_pointer = &timeout;
 	}
 	lock_acquire(&control->cq_lock);
-	if (reached(ring, waiter->target) || closing(ring)) {
+	if (reached(ring, waiter->target) || ring->timeouts != waiter->timeouts || closing(ring)) {
 		lock_release(&control->cq_lock);
 		return 1;
 	}
-	/*
-	 * Another thread may have made room after the CQ had overflowed and before the target was
-	 * worked out. Then the tail never gets there, for new completions join the backlog. Once
-	 * it is flushed it grows again only when the CQ is full, which is as many as can be asked
-	 * for.
-	 */
-	if (!waiter->flushed && !list_empty(&ring->backlog)) {
+	if (within_reach(ring, waiter->target)) {
 		lock_release(&control->cq_lock);
 		asyncring__cq_flush(ring, true);
-		waiter->flushed = true;
-		return 0;
+		/*
+		 * What is left of the backlog found no room. Relaxed: if another thread has changed
+		 * that by now, it did so after the flush, and either answer was right.
+		 */
+		return atomic_load_explicit(&ring->backlogged, memory_order_relaxed);
+	}
+	if (asyncring__driver_begin(ring, waiter->target, &waiter->drives)) {
+		lock_release(&control->cq_lock);
+		return asyncring__driver_sleep(ring, until, waiter->arguments->sigmask);
 	}
 	sequence = atomic_load_explicit(&control->wake_sequence, memory_order_relaxed);
 	if (self) {
@@ -250,17 +312,11 @@ static int wait_loop(struct waiter *waiter, struct fd_waiter *self)
 							     memory_order_acquire);
 
 			waiter->target = head + 1;
-			waiter->flushed = false;
-			waiter->min_wait_over = INT64_MAX;
+			waiter->min_wait_over = CLOCK_NEVER;
 			continue;
 		}
-		if (result == -ETIMEDOUT)
-			return -ETIME;
-		/* The kernel's own ppoll and futex errors are not the application's to see. */
-		if (result == -EINTR)
-			return -EINTR;
-		if (result < 0)
-			return result;
+		if (result)
+			return result == -ETIMEDOUT ? -ETIME : result;
 	}
 }
 
@@ -268,8 +324,8 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 {
 	struct waiter waiter = {.ring = ring,
 				.arguments = arguments,
-				.deadline = INT64_MAX,
-				.min_wait_over = INT64_MAX};
+				.deadline = CLOCK_NEVER,
+				.min_wait_over = CLOCK_NEVER};
 	struct fd_waiter self;
 	uint32_t wanted = arguments->min_complete;
 	int result;
@@ -278,22 +334,25 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 		wanted = ring->cq_entries;
 	/* Acquire: as in cq.c. */
 	waiter.target = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire) + wanted;
+	lock_acquire(&ring->control->cq_lock);
+	waiter.timeouts = ring->timeouts;
+	lock_release(&ring->control->cq_lock);
 	if (arguments->has_timeout) {
-		int64_t start = arguments->absolute ? 0 : now_ns();
+		int64_t start = arguments->absolute ? 0 : clock_now();
 
-		waiter.deadline = add_saturating(start, to_ns(&arguments->timeout));
+		waiter.deadline = clock_add(start, clock_from_timespec(&arguments->timeout));
 	}
 	if (arguments->min_wait_usec)
-		waiter.min_wait_over = now_ns() + (int64_t)arguments->min_wait_usec * 1000;
+		waiter.min_wait_over = clock_now() + arguments->min_wait_usec * NSEC_PER_USEC;
 	if (!arguments->sigmask)
 		result = wait_loop(&waiter, NULL);
 	else {
-		self.fd = (int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (self.fd < 0)
-			return self.fd;
+		self.fd = -1;
 		list_init(&self.node);
 		result = wait_loop(&waiter, &self);
-		sys_close(self.fd);
+		give_event_fd(ring, self.fd);
 	}
+	if (waiter.drives)
+		asyncring__driver_leave(ring);
 	return closing(ring) ? -EBADF : result;
 }

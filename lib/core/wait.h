@@ -30,6 +30,7 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments);
 /* Whom a batch of completions wakes: worked out under cq_lock, done without it. */
 struct wake {
 	bool sleepers;
+	bool driver;	      /* it sleeps in the poller */
 	struct file *eventfd; /* a reference to the one registered under the lock, or NULL */
 	bool eventfd_async;
 };
@@ -37,6 +38,15 @@ struct wake {
 /* cq_lock held, after completions were added. What it gives has to go to asyncring__notify(). */
 struct wake asyncring__wake_prepare(struct ring *ring);
 void asyncring__wake(struct ring *ring, const struct wake *wake);
+
+/* Let go of what waiting has left with the ring, which nobody else knows any more. */
+void asyncring__wait_release(struct ring *ring);
+
+/*
+ * Nobody drives the poller, though it has to be: get the waiters up, so that one does. False if
+ * there is none. No lock held.
+ */
+bool asyncring__wake_one_to_drive(struct ring *ring);
 
 /* Wake every waiter, to find that the ring is closing. */
 void asyncring__wake_all(struct ring *ring);
@@ -49,6 +59,9 @@ void asyncring__notify(struct ring *ring, const struct wake *wake, bool async);
 
 /* The ring's descriptor is readable, though nothing was posted: let the application know. */
 void asyncring__notify_readable(struct ring *ring);
+
+/* The owner of a ring with DEFER_TASKRUN has something to do: tell it, as far as it asked to be. */
+void asyncring__announce(struct ring *ring);
 
 /* The application found the CQ empty: take the readability of the descriptor back. */
 void asyncring__notify_consumed(struct ring *ring);

@@ -24,43 +24,88 @@ static void take_back(struct cancellation *cancellation, struct request *request
 	cancellation->result.taken++;
 }
 
-static void cancel_queued(struct cancellation *cancellation, enum pool_kind kind)
+static bool is_meant(const struct cancellation *cancellation, const struct request *request)
 {
-	struct list *requests = &cancellation->match->ring->queues[kind].requests;
+	return request->ring == cancellation->match->ring &&
+	       asyncring__cancel_matches(cancellation->match, request);
+}
+
+static void take_from_queue(struct cancellation *cancellation, struct request *request)
+{
+	struct request *next = NULL;
+
+	asyncring__pool_unqueue(request);
+	if (request->flags & REQ_SERIAL)
+		next = asyncring__pool_leave_lane(request->serial_key);
+	if (next)
+		asyncring__pool_enqueue(next);
+	take_back(cancellation, request);
+}
+
+static void take_from_lane(struct cancellation *cancellation, struct request *request)
+{
+	list_remove(&request->node);
+	take_back(cancellation, request);
+}
+
+/* Lanes first: taking back a lane's holder moves the next one into the queue. */
+static void take_all_unstarted(struct cancellation *cancellation)
+{
 	struct list *node, *following;
 
-	list_for_each_safe (node, following, requests) {
-		struct request *request = container_of(node, struct request, node);
-		struct request *next = NULL;
+	for (int i = 0; i < LANES; i++) {
+		list_for_each_safe (node, following, &pool.lanes[i].waiting) {
+			struct request *request = container_of(node, struct request, node);
 
-		if (finished(cancellation))
-			return;
-		if (!asyncring__cancel_matches(cancellation->match, request))
-			continue;
-		asyncring__pool_unqueue(request);
-		if (request->flags & REQ_SERIAL)
-			next = asyncring__pool_leave_lane(request->serial_key);
-		if (next)
-			asyncring__pool_enqueue(next);
-		take_back(cancellation, request);
+			if (is_meant(cancellation, request))
+				take_from_lane(cancellation, request);
+		}
+	}
+	for (int kind = 0; kind < 2; kind++) {
+		list_for_each_safe (node, following,
+				    &cancellation->match->ring->queues[kind].requests) {
+			struct request *request = container_of(node, struct request, node);
+
+			if (is_meant(cancellation, request))
+				take_from_queue(cancellation, request);
+		}
 	}
 }
 
-static void cancel_in_lane(struct cancellation *cancellation, struct lane *lane)
+/* The one on @requests that is meant and was handed over before @oldest, if there is any. */
+static struct request *find_older(const struct cancellation *cancellation,
+				  const struct list *requests, struct request *oldest)
 {
-	struct list *node, *following;
+	struct list *node;
 
-	list_for_each_safe (node, following, &lane->waiting) {
+	list_for_each (node, requests) {
 		struct request *request = container_of(node, struct request, node);
 
-		if (finished(cancellation))
-			return;
-		if (request->ring != cancellation->match->ring ||
-		    !asyncring__cancel_matches(cancellation->match, request))
-			continue;
-		list_remove(node);
-		take_back(cancellation, request);
+		if ((!oldest || (int32_t)(request->pool_order - oldest->pool_order) < 0) &&
+		    is_meant(cancellation, request))
+			oldest = request;
 	}
+	return oldest;
+}
+
+/* As the kernel: of the bounded ones, lanes included, the oldest; else of the unbounded ones. */
+static void take_oldest_unstarted(struct cancellation *cancellation)
+{
+	struct ring_queue *queues = cancellation->match->ring->queues;
+	struct request *queued, *oldest;
+
+	queued = find_older(cancellation, &queues[POOL_BOUNDED].requests, NULL);
+	oldest = queued;
+	for (int i = 0; i < LANES; i++)
+		oldest = find_older(cancellation, &pool.lanes[i].waiting, oldest);
+	if (!oldest)
+		queued = oldest = find_older(cancellation, &queues[POOL_UNBOUNDED].requests, NULL);
+	if (!oldest)
+		return;
+	if (oldest == queued)
+		take_from_queue(cancellation, oldest);
+	else
+		take_from_lane(cancellation, oldest);
 }
 
 static void cancel_running(struct cancellation *cancellation, struct worker *worker)
@@ -72,9 +117,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 		return;
 	lock_acquire(&worker->lock);
 	request = worker->current;
-	if (request && request->ring == cancellation->match->ring &&
-	    request->state != STATE_TAKEN &&
-	    asyncring__cancel_matches(cancellation->match, request)) {
+	if (request && request->state != STATE_TAKEN && is_meant(cancellation, request)) {
 		if (request->state == STATE_WAITING) {
 			request->state = STATE_TAKEN;
 			cancellation->result.taken++;
@@ -94,11 +137,10 @@ struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, b
 
 	pthread_mutex_lock(&pool.lock);
 	asyncring__pool_prepare_lanes();
-	/* Lanes first: taking back a lane's holder would move the next one into the queue. */
-	for (int i = 0; i < LANES && !finished(&cancellation); i++)
-		cancel_in_lane(&cancellation, &pool.lanes[i]);
-	for (int kind = 0; kind < 2; kind++)
-		cancel_queued(&cancellation, kind);
+	if (all)
+		take_all_unstarted(&cancellation);
+	else
+		take_oldest_unstarted(&cancellation);
 	list_for_each (node, &pool.workers) {
 		if (finished(&cancellation))
 			break;

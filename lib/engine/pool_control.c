@@ -30,6 +30,7 @@ void asyncring__pool_apply_affinity(int tid)
 void asyncring__pool_limits(unsigned limits[2])
 {
 	struct rlimit processes;
+	bool set = false;
 
 	/* The user cannot have more threads than that anyway. */
 	if (sys(SYS_prlimit64, 0, RLIMIT_NPROC, NULL, &processes))
@@ -40,10 +41,16 @@ void asyncring__pool_limits(unsigned limits[2])
 
 		if (limits[kind] > processes.rlim_cur)
 			limits[kind] = (unsigned)processes.rlim_cur;
-		if (limits[kind])
+		if (limits[kind]) {
 			pool.limit[kind] = limits[kind];
+			pool.bounded_limit_set |= kind == POOL_BOUNDED;
+			set = true;
+		}
 		limits[kind] = old;
 	}
+	/* Idle workers that are too many now leave, the others when they have finished. */
+	if (set)
+		asyncring__pool_rouse_all();
 	pthread_mutex_unlock(&pool.lock);
 }
 
@@ -62,12 +69,16 @@ int asyncring__pool_affinity(const void *mask, size_t size)
 	asyncring__free(pool.affinity);
 	pool.affinity = copy;
 	pool.affinity_size = size;
+	/* Without workers the next one will tell. */
+	pool.processors = 0;
 	list_for_each (node, &pool.workers) {
 		struct worker *worker = container_of(node, struct worker, node);
 
 		lock_acquire(&worker->lock);
-		if (worker->tid)
+		if (worker->tid) {
 			asyncring__pool_apply_affinity(worker->tid);
+			asyncring__pool_count_processors(worker->tid);
+		}
 		lock_release(&worker->lock);
 	}
 	pthread_mutex_unlock(&pool.lock);
@@ -98,8 +109,10 @@ void asyncring__pool_after_fork_child(void)
 		list_init(&pool.pending[kind]);
 		list_init(&pool.idle[kind]);
 		pool.count[kind] = 0;
-		pool.queued[kind] = pool.reserved[kind] = 0;
+		pool.queued[kind] = pool.reserved[kind] = pool.coming[kind] = 0;
 	}
+	pool.running = pool.extra = pool.lent = 0;
+	pool.watcher = NULL;
 	for (int i = 0; i < LANES; i++) {
 		pool.lanes[i].held = false;
 		list_init(&pool.lanes[i].waiting);

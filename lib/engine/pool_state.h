@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of the worker pool, for the files it is made of: pool.c (queues, lanes, threads),
- * pool_cancel.c and pool_control.c (limits, fork). Others use pool.h.
+ * The state of the worker pool, for the files it is made of: pool.c (queues, lanes), pool_worker.c
+ * (threads), pool_growth.c (how many run), pool_cancel.c and pool_control.c (limits, fork). Others
+ * use pool.h.
  */
 #ifndef ASYNCRING__POOL_STATE_H
 #define ASYNCRING__POOL_STATE_H
@@ -19,6 +20,8 @@ enum {
 	 */
 	BOUNDED_DEFAULT = 64,
 	UNBOUNDED_DEFAULT = 1024,
+	/* How long queued work may stand still before it is asked why. */
+	LOOK_NS = 1000000,
 };
 
 struct worker {
@@ -29,6 +32,18 @@ struct worker {
 	enum pool_kind kind;   /* constant */
 	/* Futex: 1 when there is work. Set under pool.lock by the waker, taken by the worker. */
 	_Atomic uint32_t signalled;
+
+	/* ---- pool.lock ---- */
+	bool coming;  /* counted in pool.coming: started or told to get up, not yet there */
+	bool running; /* counted in pool.running */
+	/* The rest is pool_growth.c's. */
+	bool lent;	       /* counted in pool.lent: stuck in a request */
+	bool came_back;	       /* has finished a request since the last look */
+	unsigned looks_asleep; /* in a row */
+	unsigned votes_to_skip;
+	uint64_t cpu_time; /* when last looked at, ns */
+
+	long sleeps; /* the worker's own: before the request it votes on */
 
 	struct lock lock; /* guards what follows; taken by the worker and by cancellers */
 	struct request *current;
@@ -47,11 +62,24 @@ struct pool_state {
 	struct list pending[2]; /* ring_queue.node */
 	struct list idle[2];	/* worker.idle_node, the last to sleep first */
 	struct list workers;
-	struct list left;     /* threads that have left and are not yet joined */
-	unsigned count[2];    /* threads, also those being started */
-	unsigned queued[2];   /* requests in the queues */
-	unsigned reserved[2]; /* requests on their way to them */
-	unsigned limit[2];    /* 0: not yet determined */
+	struct list left;	/* threads that have left and are not yet joined */
+	unsigned count[2];	/* threads, also those being started */
+	unsigned queued[2];	/* requests in the queues */
+	unsigned reserved[2];	/* requests on their way to them */
+	unsigned coming[2];	/* workers that will look into the queues without being told */
+	unsigned taken[2];	/* requests taken from the queues, ever */
+	unsigned limit[2];	/* 0: not yet determined */
+	bool bounded_limit_set; /* by the application */
+	uint32_t order;		/* of the next request: request.pool_order */
+
+	/* Bounded workers, see pool_growth.c. */
+	unsigned running;    /* not idle, not watching, not lent */
+	unsigned extra;	     /* may run beyond one per processor */
+	unsigned lent;	     /* stuck, and do not count */
+	unsigned processors; /* a worker may run on; 0: not yet known */
+	struct worker *watcher;
+	unsigned taken_before_watch;
+
 	struct lane lanes[LANES];
 	bool lanes_ready;
 	void *affinity; /* mask for sched_setaffinity, or NULL */
@@ -77,9 +105,48 @@ static inline enum pool_kind kind_of(const struct request *request)
 
 void asyncring__pool_enqueue(struct request *request);
 void asyncring__pool_unqueue(struct request *request);
+/* The next request of @kind or NULL; its ring goes to the end of the line. */
+struct request *asyncring__pool_take(enum pool_kind kind);
 /* The next request in the lane of @key, which takes the lane over, or NULL: the lane is free. */
 struct request *asyncring__pool_leave_lane(uint32_t key);
 void asyncring__pool_prepare_lanes(void);
+
+/* ---- pool_worker.c; pool.lock held ---- */
+
+/* False: at the limit, or no thread to be had. */
+bool asyncring__pool_start_worker(enum pool_kind kind);
+/*
+ * Let one more thread take from the queue of @kind if that is called for; the futex to wake without
+ * the lock, or NULL.
+ */
+_Atomic uint32_t *asyncring__pool_call_in_one(enum pool_kind kind);
+/* Tell all idle workers to look whether they are still wanted. Lets go of the lock meanwhile. */
+void asyncring__pool_rouse_all(void);
+
+/* ---- pool_growth.c; pool.lock held ---- */
+
+/* May one more worker run? */
+bool asyncring__pool_may_run(enum pool_kind kind);
+/* Do so many run that the caller, which is one of them, is not to take anything more? */
+bool asyncring__pool_too_many_run(enum pool_kind kind);
+void asyncring__pool_set_running(struct worker *worker, bool running);
+/* Threads of @kind there may be, the watcher not counted. */
+unsigned asyncring__pool_room(enum pool_kind kind);
+/* What the thread @tid (0: the calling one) may run on is taken to hold for all workers. */
+void asyncring__pool_count_processors(int tid);
+
+/* Is @worker to vote on the request it is about to carry out? */
+bool asyncring__pool_will_vote(struct worker *worker);
+/* Around that request, by the worker, without the lock. */
+void asyncring__pool_before_request(struct worker *worker);
+bool asyncring__pool_slept_in_request(const struct worker *worker);
+void asyncring__pool_vote(struct worker *worker, bool slept);
+
+void asyncring__pool_begin_watch(struct worker *worker);
+/* LOOK_NS later: if the queue stands still because workers sleep, more may run from now on. */
+void asyncring__pool_look(void);
+/* @worker has finished a request, perhaps after having been lent. */
+void asyncring__pool_is_back(struct worker *worker);
 
 /* ---- pool_control.c; pool.lock held ---- */
 

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "../clock.h"
 #include "../core/core.h"
 #include "interrupt.h"
 
@@ -41,7 +42,7 @@ struct sq_thread {
 	struct list rings;    /* ring.sq_node; lock */
 	unsigned ring_count;  /* lock */
 	struct ring *current; /* being served, without the lock; lock */
-	uint64_t idle_ns;     /* the longest of its rings'; lock */
+	int64_t idle_ns;      /* the longest of its rings'; lock */
 	bool stopping;	      /* lock */
 	/* Futex: incremented to wake the thread. */
 	_Atomic uint32_t wake_sequence;
@@ -49,14 +50,6 @@ struct sq_thread {
 	_Atomic uint32_t space_sequence;
 	_Atomic uint32_t space_waiters;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 static void wake(struct sq_thread *sq)
 {
@@ -82,15 +75,18 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	ring_lock(ring);
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
+	asyncring__drive_wanted(ring);
 	/*
-	 * A read-modify-write, not a load: it and the increment in wait_for_space come one after
-	 * the other, so that either the waiter sees the new head or this sees the waiter.
+	 * Also if nothing was taken: what is dropped makes room, too. A read-modify-write, not a
+	 * load: it and the increment in wait_for_space come one after the other, so that either
+	 * the waiter sees the new head or this sees the waiter.
 	 */
-	if (taken && atomic_fetch_add_explicit(&sq->space_waiters, 0, memory_order_seq_cst)) {
+	if (atomic_fetch_add_explicit(&sq->space_waiters, 0, memory_order_seq_cst)) {
 		atomic_fetch_add_explicit(&sq->space_sequence, 1, memory_order_seq_cst);
 		sys_futex_wake(&sq->space_sequence, INT_MAX);
 	}
-	return taken != 0;
+	/* Out of memory is no work done: the thread yields before it tries again. */
+	return taken > 0;
 }
 
 /* One round over all rings; lock held, released while a ring is served. */
@@ -162,7 +158,7 @@ static void sleep_until_woken(struct sq_thread *sq)
 static void *sq_thread_main(void *argument)
 {
 	struct sq_thread *sq = argument;
-	uint64_t last_work = now_ns();
+	int64_t last_work = clock_now();
 	char name[16];
 
 	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
@@ -172,10 +168,10 @@ static void *sq_thread_main(void *argument)
 	pthread_mutex_lock(&sq->lock);
 	while (!sq->stopping) {
 		if (serve_all(sq)) {
-			last_work = now_ns();
-		} else if (now_ns() - last_work >= sq->idle_ns) {
+			last_work = clock_now();
+		} else if (clock_now() - last_work >= sq->idle_ns) {
 			sleep_until_woken(sq);
-			last_work = now_ns();
+			last_work = clock_now();
 		} else {
 			pthread_mutex_unlock(&sq->lock);
 			sys(SYS_sched_yield);
@@ -188,11 +184,11 @@ static void *sq_thread_main(void *argument)
 
 /* ---- coming and going ---- */
 
-static uint64_t idle_time(const struct asyncring_params *params)
+static int64_t idle_time(const struct asyncring_params *params)
 {
-	uint64_t ms = params->sq_thread_idle ? params->sq_thread_idle : IDLE_DEFAULT_MS;
+	int64_t ms = params->sq_thread_idle ? params->sq_thread_idle : IDLE_DEFAULT_MS;
 
-	return ms * 1000000;
+	return ms * NSEC_PER_MSEC;
 }
 
 /* False if the thread is about to end: its last ring was closed. */
@@ -341,25 +337,34 @@ void asyncring__sq_thread_wake(struct ring *ring)
 
 /* ---- enter() ---- */
 
-static int wait_for_space(struct ring *ring)
+/*
+ * Full is what the application sees. The head in its memory moves only when a submission is
+ * through, later than the library's own: who went by that would send it away to find no room.
+ */
+static bool sq_full(const struct ring *ring)
+{
+	uint32_t tail = atomic_load_explicit(&ring->words->sq_tail, memory_order_seq_cst);
+	/* Pairs with the release in asyncring__submit, directly or through space_sequence. */
+	uint32_t head = atomic_load_explicit(&ring->words->sq_head, memory_order_seq_cst);
+
+	return tail - head == ring->sq_entries;
+}
+
+/* Until there is room, the ring closes, or a signal comes, which is no error here. */
+static void wait_for_space(struct ring *ring)
 {
 	struct sq_thread *sq = ring->sq_thread;
-	int error = 0;
 
 	atomic_fetch_add_explicit(&sq->space_waiters, 1, memory_order_seq_cst);
 	for (;;) {
 		uint32_t sequence = atomic_load_explicit(&sq->space_sequence, memory_order_seq_cst);
 
-		if (asyncring__sq_pending_hint(ring) < ring->sq_entries ||
-		    atomic_load_explicit(&ring->closing, memory_order_seq_cst))
+		if (!sq_full(ring) || atomic_load_explicit(&ring->closing, memory_order_seq_cst))
 			break;
-		if (sys_futex_wait(&sq->space_sequence, sequence, NULL) == -EINTR) {
-			error = -EINTR;
+		if (sys_futex_wait_interruptible(&sq->space_sequence, sequence, NULL) == -EINTR)
 			break;
-		}
 	}
 	atomic_fetch_sub_explicit(&sq->space_waiters, 1, memory_order_seq_cst);
-	return error;
 }
 
 int asyncring__sq_thread_enter(struct ring *ring, unsigned to_submit, unsigned flags)

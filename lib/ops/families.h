@@ -24,6 +24,21 @@ int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncr
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 int asyncring__rw_copy_args(struct request *request);
 
+/* poll.c */
+int asyncring__poll_add_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__poll_add_issue(struct request *request, unsigned flags);
+int asyncring__poll_remove_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned flags);
+
+/* timeout.c */
+int asyncring__timeout_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__timeout_issue(struct request *request, unsigned flags);
+int asyncring__link_timeout_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__link_timeout_issue(struct request *request, unsigned flags);
+void asyncring__timeout_unpark(struct request *request);
+int asyncring__timeout_remove_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__timeout_remove_issue(struct request *request, unsigned flags);
+
 /* cancel_op.c */
 int asyncring__cancel_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__cancel_issue(struct request *request, unsigned flags);

@@ -15,6 +15,12 @@ enum issue_result {
 	ISSUE_DONE,	   /* finished: the result is set */
 	ISSUE_NEED_WORKER, /* would block, and no readiness to wait for: run it blocking */
 	ISSUE_NEED_POLL,   /* would block until its file is ready as request->poll_events says */
+	/*
+	 * Waits for something the operation has arranged itself, under submit_lock: a timer, a
+	 * number of completions. asyncring__request_ready() calls issue() again, unpark() tells it
+	 * to forget about it.
+	 */
+	ISSUE_PARKED,
 };
 
 /* How issue() is called. */
@@ -41,7 +47,9 @@ enum op_properties {
 	OP_FIXED_BUFFER = 1 << 9,  /* buf_index names a registered buffer */
 	OP_SQE128 = 1 << 10,	   /* takes a 128-byte SQE */
 	OP_NO_RESTART =
-		1 << 11, /* -EINTR without cancellation is a result, not a reason to retry */
+		1 << 11,	/* -EINTR without cancellation is a result, not a reason to retry */
+	OP_SUBMITTER = 1 << 12, /* never on a worker, ASYNC or not: it does not block */
+	OP_LINK_TIMEOUT = 1 << 13, /* bounds the time of the request before it in its chain */
 };
 
 struct op {
@@ -69,6 +77,11 @@ struct op {
 	 * case. Called once, if the operation has set REQ_CLEANUP.
 	 */
 	void (*cleanup)(struct request *request);
+	/*
+	 * A parked request is taken back: undo what was arranged. submit_lock held. For operations
+	 * that answer ISSUE_PARKED.
+	 */
+	void (*unpark)(struct request *request);
 	unsigned properties;
 };
 

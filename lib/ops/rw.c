@@ -403,8 +403,6 @@ static struct hint file_hint(const struct request *request, bool blocking)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
-	struct stat status;
-	int open_flags;
 
 	if (request->file) {
 		hint = request->file->hint;
@@ -416,7 +414,7 @@ static struct hint file_hint(const struct request *request, bool blocking)
 	}
 	hint = asyncring__hint(request->fd);
 	if ((rw->offset == -1 || blocking) && hint.kind != FILE_UNKNOWN &&
-	    asyncring__hint_learn(request->fd, &hint, &status, &open_flags))
+	    asyncring__hint_learn(request->fd, &hint))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
 }

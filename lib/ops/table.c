@@ -55,8 +55,20 @@ static const struct op table[] = {
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
 				      OP_SERIAL_INODE | OP_FIXED_BUFFER,
 		},
-	[ASYNCRING_OP_POLL_ADD] = {.name = "POLL_ADD"},
-	[ASYNCRING_OP_POLL_REMOVE] = {.name = "POLL_REMOVE"},
+	[ASYNCRING_OP_POLL_ADD] =
+		{
+			.name = "POLL_ADD",
+			.prep = asyncring__poll_add_prep,
+			.issue = asyncring__poll_add_issue,
+			.properties = OP_FILE | OP_SUBMITTER,
+		},
+	[ASYNCRING_OP_POLL_REMOVE] =
+		{
+			.name = "POLL_REMOVE",
+			.prep = asyncring__poll_remove_prep,
+			.issue = asyncring__poll_remove_issue,
+			.properties = OP_SUBMITTER,
+		},
 	[ASYNCRING_OP_SYNC_FILE_RANGE] =
 		{
 			.name = "SYNC_FILE_RANGE",
@@ -82,8 +94,6 @@ static const struct op table[] = {
 			.cleanup = asyncring__recv_cleanup,
 			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
 		},
-	[ASYNCRING_OP_TIMEOUT] = {.name = "TIMEOUT"},
-	[ASYNCRING_OP_TIMEOUT_REMOVE] = {.name = "TIMEOUT_REMOVE"},
 	[ASYNCRING_OP_ACCEPT] =
 		{
 			.name = "ACCEPT",
@@ -91,13 +101,27 @@ static const struct op table[] = {
 			.issue = asyncring__accept_issue,
 			.properties = OP_FILE | OP_IOPRIO,
 		},
+	[ASYNCRING_OP_TIMEOUT] =
+		{
+			.name = "TIMEOUT",
+			.prep = asyncring__timeout_prep,
+			.issue = asyncring__timeout_issue,
+			.unpark = asyncring__timeout_unpark,
+			.properties = OP_SUBMITTER,
+		},
+	[ASYNCRING_OP_TIMEOUT_REMOVE] =
+		{
+			.name = "TIMEOUT_REMOVE",
+			.prep = asyncring__timeout_remove_prep,
+			.issue = asyncring__timeout_remove_issue,
+			.properties = OP_SUBMITTER,
+		},
 	[ASYNCRING_OP_ASYNC_CANCEL] =
 		{
 			.name = "ASYNC_CANCEL",
 			.prep = asyncring__cancel_prep,
 			.issue = asyncring__cancel_issue,
 		},
-	[ASYNCRING_OP_LINK_TIMEOUT] = {.name = "LINK_TIMEOUT"},
 	[ASYNCRING_OP_CONNECT] =
 		{
 			.name = "CONNECT",
@@ -105,6 +129,14 @@ static const struct op table[] = {
 			.issue = asyncring__connect_issue,
 			.copy_args = asyncring__connect_copy_args,
 			.properties = OP_FILE,
+		},
+	[ASYNCRING_OP_LINK_TIMEOUT] =
+		{
+			.name = "LINK_TIMEOUT",
+			.prep = asyncring__link_timeout_prep,
+			.issue = asyncring__link_timeout_issue,
+			.unpark = asyncring__timeout_unpark,
+			.properties = OP_SUBMITTER | OP_LINK_TIMEOUT,
 		},
 	[ASYNCRING_OP_FALLOCATE] =
 		{

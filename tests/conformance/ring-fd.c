@@ -291,6 +291,70 @@ static void a_reused_number_is_no_ring(void **state)
 	harness_close_pipe(pipe_fds);
 }
 
+/* The same for a duplicate of a ring that lives on. */
+static void a_reused_number_of_a_dup_is_no_ring(void **state)
+{
+	struct harness_raw raw, other;
+	int pipe_fds[2], copy;
+
+	(void)state;
+	harness_raw_setup(&raw, 4, NULL);
+	harness_raw_setup(&other, 4, NULL);
+	copy = fcntl(raw.fd, F_DUPFD_CLOEXEC, 0);
+	assert_true(copy >= 0);
+	nop_through(&raw, copy, 1);
+	close(copy);
+	assert_int_equal(io_uring_enter((unsigned)copy, 0, 0, IORING_ENTER_GETEVENTS, NULL),
+			 -EBADF);
+	assert_int_equal(dup2(raw.fd, copy), copy);
+	nop_through(&raw, copy, 2);
+	close(copy);
+	harness_pipe(pipe_fds);
+	assert_int_equal(dup2(pipe_fds[0], copy), copy);
+	assert_int_equal(io_uring_enter((unsigned)copy, 0, 0, IORING_ENTER_GETEVENTS, NULL),
+			 -EOPNOTSUPP);
+	assert_int_equal(io_uring_register((unsigned)copy, IORING_UNREGISTER_FILES, NULL, 0),
+			 -EOPNOTSUPP);
+	nop_through(&raw, raw.fd, 3);
+	assert_int_equal(dup2(other.fd, copy), copy);
+	nop_through(&other, copy, 4);
+	nop_through(&raw, raw.fd, 5);
+	close(copy);
+	harness_close_pipe(pipe_fds);
+	harness_raw_close(&other);
+	harness_raw_close(&raw);
+}
+
+/* What was opened under the number of a dup can be closed by a request, sent to or registered. */
+static void a_reused_number_of_a_dup_is_an_ordinary_file(void **state)
+{
+	struct io_uring ring;
+	struct harness_cqe cqe;
+	int pipe_fds[2], copy;
+
+	(void)state;
+	harness_init(&ring, 4, 0);
+	copy = fcntl(ring.ring_fd, F_DUPFD_CLOEXEC, 0);
+	assert_true(copy >= 0);
+	assert_int_equal(io_uring_enter((unsigned)copy, 0, 0, IORING_ENTER_GETEVENTS, NULL), 0);
+	close(copy);
+	harness_pipe(pipe_fds);
+	assert_int_equal(dup2(pipe_fds[0], copy), copy);
+	assert_int_equal(io_uring_register_files(&ring, &copy, 1), 0);
+	assert_int_equal(io_uring_unregister_files(&ring), 0);
+	io_uring_prep_msg_ring(harness_sqe(&ring), copy, 0, 0, 0);
+	harness_submit(&ring, 1);
+	cqe = harness_next(&ring);
+	assert_int_equal(cqe.res, -EBADFD);
+	io_uring_prep_close(harness_sqe(&ring), copy);
+	harness_submit(&ring, 1);
+	cqe = harness_next(&ring);
+	assert_int_equal(cqe.res, 0);
+	assert_int_equal(fcntl(copy, F_GETFD), -1);
+	harness_close_pipe(pipe_fds);
+	io_uring_queue_exit(&ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +369,8 @@ int main(void)
 		cmocka_unit_test(a_dup_keeps_the_ring_alive),
 		cmocka_unit_test(a_closed_ring_is_gone),
 		cmocka_unit_test(a_reused_number_is_no_ring),
+		cmocka_unit_test(a_reused_number_of_a_dup_is_no_ring),
+		cmocka_unit_test(a_reused_number_of_a_dup_is_an_ordinary_file),
 	};
 
 	return harness_run(tests);

@@ -96,6 +96,28 @@ static void a_timeout_without_completion_is_an_error(void **state)
 	io_uring_queue_exit(&ring);
 }
 
+/* It is the sum of seconds and nanoseconds that counts, whatever the two are by themselves. */
+static void a_timeout_is_the_sum_of_its_parts(void **state)
+{
+	static const struct __kernel_timespec soon[] = {
+		{-1, 1020 * MSEC},
+		{1, -980 * (long long)MSEC},
+	};
+	struct io_uring ring;
+
+	(void)state;
+	harness_init(&ring, 4, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(soon); i++) {
+		uint64_t start = harness_now_ns();
+
+		assert_int_equal(
+			enter_wait(&ring, &(struct wait_argument){.count = 1, .timeout = &soon[i]}),
+			-ETIME);
+		assert_true(harness_now_ns() - start >= 20 * MSEC);
+	}
+	io_uring_queue_exit(&ring);
+}
+
 static void a_timeout_with_too_few_is_none(void **state)
 {
 	const struct __kernel_timespec soon = {.tv_nsec = 5 * MSEC};
@@ -356,6 +378,7 @@ int main(void)
 		cmocka_unit_test(submit_and_wait_counts_what_it_submitted),
 		cmocka_unit_test(more_than_the_cq_holds_means_a_full_cq),
 		cmocka_unit_test(a_timeout_without_completion_is_an_error),
+		cmocka_unit_test(a_timeout_is_the_sum_of_its_parts),
 		cmocka_unit_test(a_timeout_with_too_few_is_none),
 		cmocka_unit_test(submission_counts_more_than_a_timeout),
 		cmocka_unit_test(an_absolute_timeout),

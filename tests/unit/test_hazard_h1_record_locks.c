@@ -43,6 +43,15 @@ static int open_locked(void)
 	return fd;
 }
 
+/* An open-file-description lock, which no close of another open file drops. */
+static void set_ofd_lock(int fd, short type, off_t start, off_t length)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+}
+
 /* What a child sees; never -1, for that would be lost in an exit status. */
 static bool lock_stands(int fd)
 {
@@ -51,7 +60,8 @@ static bool lock_stands(int fd)
 
 	assert_true(child >= 0);
 	if (!child) {
-		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		struct flock lock = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 20};
 
 		if (fcntl(fd, F_GETLK, &lock))
 			_exit(2);
@@ -178,12 +188,112 @@ static void hazard_h1_posix_record_locks_survive_direct_open(void **state)
 	close(fd);
 }
 
-static void hazard_h1_posix_record_locks_survive_failing_allocation(void **state)
+/*
+ * The kernel tells of one lock only, here of the first that was taken: the other open file's, at
+ * both sides of the record lock.
+ */
+static void hazard_h1_posix_record_locks_survive_beside_other_locks(void **state)
 {
-	/* Unlike any other, so that no parked pin will do. */
-	int fd = open_file(O_RDWR | O_APPEND);
+	static const off_t starts[] = {0, 40};
+	int fd, other = open_file(O_RDWR);
 
 	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		set_ofd_lock(other, F_WRLCK, starts[i], 5);
+		fd = open_locked();
+		assert_true(lock_stands(fd));
+		assert_int_equal(async_read(fd, 0), SIZE);
+		assert_true(lock_stands(fd));
+		close(fd);
+		set_ofd_lock(other, F_UNLCK, 0, 0);
+	}
+	/* More of them than anybody wants to ask about. */
+	for (off_t start = 100; start < 300; start += 2)
+		set_ofd_lock(other, F_WRLCK, start, 1);
+	fd = open_locked();
+	assert_int_equal(async_read(fd, 0), SIZE);
+	assert_true(lock_stands(fd));
+	close(fd);
+	close(other);
+}
+
+static void hazard_h1_posix_read_lock_survives_beneath_another(void **state)
+{
+	int fd = open_file(O_RDWR), other = open_file(O_RDWR);
+
+	(void)state;
+	set_ofd_lock(other, F_RDLCK, 0, 0);
+	set_lock(fd, F_RDLCK);
+	assert_int_equal(async_read(fd, 0), SIZE);
+	set_ofd_lock(other, F_UNLCK, 0, 0);
+	assert_true(lock_stands(fd));
+	close(other);
+	close(fd);
+}
+
+static void hazard_h1_locks_that_do_not_mind_park_nothing(void **state)
+{
+	int fd, other;
+	unsigned before;
+
+	(void)state;
+	sweep();
+	before = support_descriptors();
+	fd = open_file(O_RDWR);
+	other = open_file(O_RDWR);
+	for (off_t start = 0; start < 8; start += 2)
+		set_ofd_lock(other, F_WRLCK, start, 1);
+	set_ofd_lock(fd, F_RDLCK, 100, 50);
+	assert_int_equal(async_read(fd, 0), SIZE);
+	assert_int_equal(support_descriptors(), before + 2);
+	close(other);
+	close(fd);
+}
+
+/* The file changes behind the number at the moment it is duplicated: a pipe becomes a database. */
+static _Atomic int replaced = -1; /* -1: none */
+static int replacement;
+
+static bool replace(long number, const long arguments[6], long *result)
+{
+	int fd = atomic_load(&replaced);
+
+	(void)result;
+	if (number == SYS_fcntl && arguments[1] == F_DUPFD_CLOEXEC && arguments[0] == fd)
+		dup3(replacement, fd, O_CLOEXEC);
+	return false;
+}
+
+static void hazard_h1_what_is_pinned_is_what_is_looked_at(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	sweep();
+	replacement = open_locked();
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	replaced = ends[0];
+	assert_int_equal(async_read(ends[0], 0), SIZE);
+	replaced = -1;
+	assert_true(support_content(buffer, SIZE, 0));
+	assert_true(lock_stands(replacement));
+	set_lock(replacement, F_UNLCK);
+	close(ends[0]);
+	close(ends[1]);
+	close(replacement);
+}
+
+static void hazard_h1_posix_record_locks_survive_failing_allocation(void **state)
+{
+	enum { MANY = 100 };
+	/* Unlike any other, so that no parked pin will do. */
+	int fd = open_file(O_RDWR | O_APPEND), files[MANY];
+
+	(void)state;
+	/* None is left that can be used again. */
+	for (int i = 0; i < MANY; i++)
+		files[i] = dup(0);
+	assert_int_equal(asyncring_register_files(&ring, files, MANY), 0);
 	set_lock(fd, F_WRLCK);
 	/* A block of requests is there already, a pin is not. */
 	asyncring_prep_nop(support_sqe(&ring));
@@ -194,8 +304,41 @@ static void hazard_h1_posix_record_locks_survive_failing_allocation(void **state
 	assert_int_equal(support_result(&ring, NULL), -ENOMEM);
 	atomic_store(&failing_allocations, 0);
 	assert_true(lock_stands(fd));
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	for (int i = 0; i < MANY; i++)
+		close(files[i]);
 	set_lock(fd, F_UNLCK);
 	close(fd);
+}
+
+static bool has_descriptors(void *argument)
+{
+	return support_descriptors() == *(unsigned *)argument;
+}
+
+/* What keeps them is gone without any request that would tell: a ring's end and idleness do. */
+static void hazard_h1_parked_pins_do_not_stay(void **state)
+{
+	struct asyncring other;
+	unsigned before;
+	int fd;
+
+	(void)state;
+	sweep();
+	before = support_descriptors();
+	fd = open_locked();
+	assert_int_equal(asyncring_queue_init(8, &other, 0), 0);
+	assert_int_equal(async_read(fd, 0), SIZE);
+	close(fd);
+	assert_int_equal(support_descriptors(), before + 3);
+	asyncring_queue_exit(&other);
+	assert_int_equal(support_descriptors(), before);
+
+	fd = open_locked();
+	assert_int_equal(async_read(fd, 0), SIZE);
+	close(fd);
+	assert_int_equal(support_descriptors(), before + 1);
+	assert_true(support_eventually(has_descriptors, &before));
 }
 
 static void hazard_h1_parked_pins_are_few(void **state)
@@ -311,6 +454,7 @@ static int setup(void **state)
 	(void)state;
 	support_bound(120);
 	asyncring__alloc_hook = allow;
+	asyncring__sys_hook = replace;
 	for (size_t i = 0; i < SIZE; i++)
 		content[i] = support_byte(i);
 	if (fd < 0 || write(fd, content, SIZE) != SIZE)
@@ -334,7 +478,12 @@ int main(void)
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_a_closing_ring),
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_registered_files),
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_direct_open),
+		cmocka_unit_test(hazard_h1_posix_record_locks_survive_beside_other_locks),
+		cmocka_unit_test(hazard_h1_posix_read_lock_survives_beneath_another),
+		cmocka_unit_test(hazard_h1_locks_that_do_not_mind_park_nothing),
+		cmocka_unit_test(hazard_h1_what_is_pinned_is_what_is_looked_at),
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_failing_allocation),
+		cmocka_unit_test(hazard_h1_parked_pins_do_not_stay),
 		cmocka_unit_test(hazard_h1_parked_pins_are_few),
 		cmocka_unit_test(hazard_h1_parked_pins_serve_positions),
 		cmocka_unit_test(hazard_h1_parked_pins_do_not_stop_registration),

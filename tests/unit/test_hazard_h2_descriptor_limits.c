@@ -2,7 +2,8 @@
 /*
  * Description: hazard H2. Descriptors are few: requests of one submission share one duplicate of
  * their file, duplicates keep out of the low numbers, and where none can be had requests are
- * carried out all the same. Registered files may go beyond the soft limit.
+ * carried out all the same. Registered files may go beyond the soft limit. A wait with a signal
+ * mask takes no low number and does without a descriptor if it must.
  */
 #include "support.h"
 
@@ -10,14 +11,37 @@ enum { SIZE = 4096, REQUESTS = 64, REGISTERED = 768, SOFT_LIMIT = 1024 };
 
 static struct asyncring ring;
 static unsigned char buffer[SIZE];
-static _Atomic unsigned duplicates;
+static _Atomic unsigned duplicates, eventfds;
+static _Atomic bool refuse_eventfds;
 
-static bool count_duplicates(long number, const long arguments[6], long *result)
+/* Set by a test: the application sets this limit while the library has raised it. 0: it does not.
+ */
+static _Atomic rlim_t meddling;
+static _Atomic bool raised;
+
+static void meddle(long number, const long arguments[6])
 {
-	(void)result;
+	struct rlimit limit;
+
+	if (number == SYS_prlimit64 && arguments[2])
+		raised = true;
+	if (number != SYS_fcntl || arguments[1] != F_DUPFD_CLOEXEC || !raised || !meddling)
+		return;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = meddling;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool watch_descriptors(long number, const long arguments[6], long *result)
+{
 	if (number == SYS_fcntl && arguments[1] == F_DUPFD_CLOEXEC)
 		atomic_fetch_add(&duplicates, 1);
-	return false;
+	if (number == SYS_eventfd2)
+		atomic_fetch_add(&eventfds, 1);
+	if (meddling)
+		meddle(number, arguments);
+	*result = -EMFILE;
+	return number == SYS_eventfd2 && atomic_load(&refuse_eventfds);
 }
 
 static void queue_async_read(int fd)
@@ -192,6 +216,121 @@ static void hazard_h2_ring_without_descriptors_is_refused(void **state)
 	}
 }
 
+/* ---- waiting with a signal mask ---- */
+
+struct masked_waiter {
+	struct asyncring *ring;
+	_Atomic int tid;
+};
+
+static void *wait_with_mask(void *argument)
+{
+	struct masked_waiter *waiter = argument;
+	sigset_t none;
+
+	sigemptyset(&none);
+	atomic_store(&waiter->tid, support_thread_id());
+	return (void *)(intptr_t)asyncring_enter((unsigned)waiter->ring->ring_fd, 0, 1,
+						 ASYNCRING_ENTER_GETEVENTS, &none);
+}
+
+static bool has_tid(void *argument)
+{
+	return atomic_load(&((struct masked_waiter *)argument)->tid) != 0;
+}
+
+/* One completion for one waiter with a mask, who takes no low number meanwhile. */
+static void complete_masked_wait(struct asyncring *with, int lowest)
+{
+	struct masked_waiter waiter = {.ring = with};
+	pthread_t thread;
+	void *result;
+
+	assert_int_equal(pthread_create(&thread, NULL, wait_with_mask, &waiter), 0);
+	assert_true(support_eventually(has_tid, &waiter));
+	assert_true(support_asleep(atomic_load(&waiter.tid)));
+	if (lowest >= 0) {
+		assert_int_equal(dup(0), lowest);
+		close(lowest);
+	}
+	asyncring_prep_nop(support_sqe(with));
+	assert_int_equal(asyncring_submit(with), 1);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	assert_int_equal(support_result(with, NULL), 0);
+}
+
+static void hazard_h2_masked_waits_share_one_descriptor(void **state)
+{
+	struct support_census before = support_census();
+	struct asyncring other;
+	int lowest;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init(4, &other, 0), 0);
+	lowest = dup(0);
+	close(lowest);
+	atomic_store(&eventfds, 0);
+	for (int i = 0; i < 10; i++)
+		complete_masked_wait(&other, lowest);
+	assert_int_equal(atomic_load(&eventfds), 1);
+	asyncring_queue_exit(&other);
+	assert_true(support_census_restored(&before));
+}
+
+static _Atomic int handled;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	atomic_fetch_add(&handled, 1);
+}
+
+/* The mask holds for the wait, as it does with a descriptor, and a time-out is one. */
+static void interrupt_masked_wait(struct asyncring *with)
+{
+	struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
+	struct __kernel_timespec soon = {.tv_nsec = 5000000};
+	struct asyncring_cqe *cqe;
+	sigset_t usr1, none;
+	uint64_t start;
+
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	sigemptyset(&none);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0);
+	pthread_kill(pthread_self(), SIGUSR1);
+	atomic_store(&handled, 0);
+	start = support_now_ns();
+	assert_int_equal(asyncring_wait_cqes(with, &cqe, 1, &soon, &usr1), -ETIME);
+	assert_true(support_now_ns() - start >= 5000000);
+	assert_int_equal(atomic_load(&handled), 0);
+	assert_int_equal(asyncring_wait_cqes(with, &cqe, 1, NULL, &none), -EINTR);
+	assert_int_equal(atomic_load(&handled), 1);
+	assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &usr1, NULL), 0);
+	assert_int_equal(atomic_load(&handled), 1);
+	signal(SIGUSR1, SIG_DFL);
+}
+
+static void hazard_h2_masked_wait_without_a_descriptor(void **state)
+{
+	struct asyncring other;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init(4, &other, 0), 0);
+	take_descriptors(0);
+	interrupt_masked_wait(&other);
+	give_descriptors_back();
+	/* Refused by hand: seeing a thread asleep takes descriptors, too. */
+	atomic_store(&refuse_eventfds, true);
+	complete_masked_wait(&other, -1);
+	atomic_store(&refuse_eventfds, false);
+	/* None was kept; with one it is the same. */
+	interrupt_masked_wait(&other);
+	asyncring_queue_exit(&other);
+}
+
 /* ---- registered files ---- */
 
 static void hazard_h2_registered_files_beyond_the_soft_limit(void **state)
@@ -225,11 +364,32 @@ static void hazard_h2_registered_files_beyond_the_soft_limit(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &original), 0);
 }
 
+static void hazard_h2_a_limit_set_meanwhile_stays(void **state)
+{
+	enum { SET_MEANWHILE = 200 };
+	int fd = support_file("/tmp", SIZE);
+	struct rlimit now;
+
+	(void)state;
+	if (original.rlim_max <= SET_MEANWHILE)
+		skip();
+	take_descriptors(0);
+	meddling = SET_MEANWHILE;
+	assert_int_equal(asyncring_register_files(&ring, &fd, 1), 0);
+	meddling = 0;
+	assert_true(raised);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(now.rlim_cur, SET_MEANWHILE);
+	give_descriptors_back();
+	assert_int_equal(asyncring_unregister_files(&ring), 0);
+	close(fd);
+}
+
 static int setup(void **state)
 {
 	(void)state;
 	support_bound(60);
-	asyncring__sys_hook = count_duplicates;
+	asyncring__sys_hook = watch_descriptors;
 	if (getrlimit(RLIMIT_NOFILE, &original))
 		return -1;
 	return asyncring_queue_init(REQUESTS, &ring, 0);
@@ -250,7 +410,10 @@ int main(void)
 		cmocka_unit_test(hazard_h2_no_descriptor_left),
 		cmocka_unit_test(hazard_h2_few_descriptors_left),
 		cmocka_unit_test(hazard_h2_ring_without_descriptors_is_refused),
+		cmocka_unit_test(hazard_h2_masked_waits_share_one_descriptor),
+		cmocka_unit_test(hazard_h2_masked_wait_without_a_descriptor),
 		cmocka_unit_test(hazard_h2_registered_files_beyond_the_soft_limit),
+		cmocka_unit_test(hazard_h2_a_limit_set_meanwhile_stays),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -8,11 +8,11 @@
 
 #include <sys/eventfd.h>
 
-enum { PAGE = 4096, COUNT = 3, MANY = 100 };
+enum { PAGE = 4096, COUNT = 3, MANY = 100, HELD = 100 };
 
 static struct asyncring ring, source;
 static char memory[COUNT * PAGE];
-static int pipe_fds[2], event_fd;
+static int pipe_fds[2], event_fd, held[HELD];
 
 /* Allocations that may still succeed; negative: as many as are wanted. */
 static int remaining = -1;
@@ -136,15 +136,20 @@ static const struct attempt attempts[] = {
 	{"eventfd", nothing, register_eventfd, unregister_eventfd, 0, 0},
 };
 
-/* Let the allocation after @allowed others fail; whether the attempt succeeded all the same. */
+/*
+ * Let the allocation after @allowed others fail; whether the attempt succeeded all the same. What
+ * the library has kept of files that are gone is in use meanwhile, so that it serves no attempt.
+ */
 static bool try(const struct attempt *attempt, int allowed)
 {
 	struct support_census census = support_census();
 	int result;
 
+	assert_int_equal(asyncring_register_files(&source, held, HELD), 0);
 	remaining = allowed;
 	result = attempt->attempt();
 	remaining = -1;
+	assert_int_equal(asyncring_unregister_files(&source), 0);
 	if (result == attempt->success)
 		return true;
 	if (result != -ENOMEM)
@@ -217,6 +222,11 @@ static int setup(void **state)
 		return -1;
 	if (asyncring_queue_init(8, &ring, 0) || asyncring_queue_init(8, &source, 0))
 		return -1;
+	for (int i = 0; i < HELD; i++) {
+		held[i] = dup(event_fd);
+		if (held[i] < 0)
+			return -1;
+	}
 	/* So that there are free requests. */
 	asyncring_prep_nop(support_sqe(&ring));
 	return support_run(&ring) ? -1 : asyncring_register_buffers(&source, &vector, 1);
@@ -227,6 +237,8 @@ static int teardown(void **state)
 	(void)state;
 	asyncring_queue_exit(&ring);
 	asyncring_queue_exit(&source);
+	for (int i = 0; i < HELD; i++)
+		close(held[i]);
 	close(event_fd);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that wait for a number of completions; count_wait.h says how it works. */
+#include "core.h"
+
+void asyncring__count_wait_init(struct count_wait *wait)
+{
+	list_init(&wait->requests);
+	atomic_store_explicit(&wait->any, false, memory_order_relaxed);
+	atomic_store_explicit(&wait->posted, 0, memory_order_relaxed);
+}
+
+/* While a request counts, its own number stands where that of a ready file would. */
+static uint32_t due_of(const struct list *node)
+{
+	return container_of(node, struct request, node)->ready_events;
+}
+
+static void publish(struct count_wait *wait)
+{
+	bool any = !list_empty(&wait->requests);
+
+	if (any)
+		atomic_store_explicit(&wait->due, due_of(wait->requests.next),
+				      memory_order_relaxed);
+	/* Sequentially consistent, as the increment in cq.c: one of the two sees the other. */
+	atomic_store_explicit(&wait->any, any, memory_order_seq_cst);
+}
+
+void asyncring__count_add(struct request *request, uint32_t count)
+{
+	struct count_wait *wait = &request->ring->count_wait;
+	struct list *after = &wait->requests;
+	uint32_t due = atomic_load_explicit(&wait->posted, memory_order_seq_cst) + count;
+
+	request->ready_events = due;
+	/* Behind those that are due at the same time. */
+	do
+		after = after->prev;
+	while (after != &wait->requests && (int32_t)(due_of(after) - due) > 0);
+	list_append(after->next, &request->node);
+	publish(wait);
+}
+
+void asyncring__count_remove(struct request *request)
+{
+	list_remove(&request->node);
+	publish(&request->ring->count_wait);
+}
+
+bool asyncring__count_reached(struct ring *ring)
+{
+	struct count_wait *wait = &ring->count_wait;
+
+	if (!atomic_load_explicit(&wait->any, memory_order_seq_cst))
+		return false;
+	return (int32_t)(atomic_load_explicit(&wait->posted, memory_order_seq_cst) -
+			 atomic_load_explicit(&wait->due, memory_order_relaxed)) >= 0;
+}
+
+void asyncring__count_release(struct ring *ring)
+{
+	struct count_wait *wait = &ring->count_wait;
+
+	while (asyncring__count_reached(ring)) {
+		struct list *node = list_take_first(&wait->requests);
+
+		publish(wait);
+		asyncring__request_ready(container_of(node, struct request, node), 1);
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parked requests that wait for a number of completions on their ring: TIMEOUT with a count.
+ *
+ * Completions are counted as they are posted, by any thread under cq_lock; those of timeouts are
+ * not. Whoever posts looks afterwards whether the nearest number is reached (a hint, relaxed; it
+ * reads its own increment) and then releases those requests under submit_lock.
+ */
+#ifndef ASYNCRING__COUNT_WAIT_H
+#define ASYNCRING__COUNT_WAIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "list.h"
+
+struct request;
+struct ring;
+
+struct count_wait {
+	struct list requests; /* request.node, the nearest first; submit_lock */
+	/* Written under submit_lock. */
+	_Atomic bool any;
+	_Atomic uint32_t due; /* the nearest, meaningless unless `any` */
+	/* Completions posted, without those of timeouts. Written under cq_lock. */
+	_Atomic uint32_t posted;
+};
+
+void asyncring__count_wait_init(struct count_wait *wait);
+
+/* @request, which is being parked, is ready after @count more completions. submit_lock held. */
+void asyncring__count_add(struct request *request, uint32_t count);
+void asyncring__count_remove(struct request *request);
+
+/* Is the number of one of them reached? A hint unless submit_lock is held. */
+bool asyncring__count_reached(struct ring *ring);
+/* Carry on with those. submit_lock held, within a batch. */
+void asyncring__count_release(struct ring *ring);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The attendant of unattended rings.
+ *
+ * A ring whose poller is needed and which is left by its driver is put on the list, once. As long
+ * as it is driven on and off - a server that goes round its loop - being on the list costs its
+ * threads nothing: the attendant looks at the list each millisecond, sees that somebody has driven
+ * since, and goes to sleep again. Only if nobody has, it adopts the ring: puts the poller's epoll
+ * set into its own, and from then on is woken by events as a driver would be. A thread that comes
+ * back to wait takes the ring out again. A ring with nothing armed any more, or with a driver at
+ * many looks in a row, leaves the list; with the last one the thread ends, after a while.
+ *
+ * A ring with DEFER_TASKRUN is the owner's alone to drive. If its owner cannot see by itself that
+ * there is something to do (a registered eventfd, SETUP_TASKRUN_FLAG), it is told.
+ *
+ * Lock order: attendant.lock before every lock of a ring's; never held while driving.
+ */
+#include "attendant.h"
+
+#include <pthread.h>
+
+#include "../clock.h"
+#include "../core/core.h"
+#include "../core/driver.h"
+#include "../core/wait.h"
+#include "poller.h"
+#include "thread.h"
+
+enum {
+	LOOK_NS = 1000000,     /* how long a ring may stay unattended */
+	LINGER_NS = 100000000, /* how long the thread stays for nothing */
+	LOOKS_DRIVEN = 100,    /* a ring driven for so long is in good hands */
+	EVENTS_AT_ONCE = 16,
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct list rings; /* attended.node */
+	bool running, stopping;
+	bool left; /* it has ended by itself and is not joined yet */
+	pthread_t thread;
+	int epoll_fd, wake_fd; /* while running */
+} attendant = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.rings = {&attendant.rings, &attendant.rings},
+};
+
+static struct ring *ring_of(struct list *node)
+{
+	return container_of(node, struct ring, attended.node);
+}
+
+static bool listed(const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->attended.listed, memory_order_relaxed);
+}
+
+static bool adopted(const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->attended.adopted, memory_order_relaxed);
+}
+
+/* ---- attendant.lock held ---- */
+
+/* Is the owner of the ring to be told, instead of the work being done? */
+static bool announces(const struct ring *ring)
+{
+	return ring_defers(ring);
+}
+
+static void adopt(struct ring *ring)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | (announces(ring) ? EPOLLET : 0),
+		.data.ptr = ring,
+	};
+
+	if (!sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_ADD, ring_poller(ring)->epoll_fd,
+		 &event))
+		atomic_store_explicit(&ring->attended.adopted, true, memory_order_relaxed);
+}
+
+static void let_go(struct ring *ring)
+{
+	if (!adopted(ring))
+		return;
+	atomic_store_explicit(&ring->attended.adopted, false, memory_order_relaxed);
+	sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_DEL, ring_poller(ring)->epoll_fd, NULL);
+}
+
+static void unlist(struct ring *ring)
+{
+	let_go(ring);
+	list_remove(&ring->attended.node);
+	atomic_store_explicit(&ring->attended.listed, false, memory_order_relaxed);
+}
+
+/* What is to be done for @ring without the lock. */
+enum duty { DUTY_NONE, DUTY_DRIVE, DUTY_ANNOUNCE };
+
+static enum duty look_at(struct ring *ring)
+{
+	struct attended *state = &ring->attended;
+	bool waited_for;
+	struct driver driver;
+
+	lock_acquire(&ring->control->cq_lock);
+	driver = ring->driver;
+	waited_for = ring->control->waiters;
+	lock_release(&ring->control->cq_lock);
+	if (!asyncring__driver_needed(ring)) {
+		unlist(ring);
+		return DUTY_NONE;
+	}
+	if (driver.present) {
+		let_go(ring);
+		if (++state->driven > LOOKS_DRIVEN)
+			unlist(ring);
+		return DUTY_NONE;
+	}
+	state->driven = 0;
+	if (!adopted(ring) && !announces(ring) &&
+	    (driver.rounds != state->rounds_seen || waited_for)) {
+		state->rounds_seen = driver.rounds;
+		if (waited_for)
+			asyncring__wake_one_to_drive(ring);
+		return DUTY_NONE;
+	}
+	if (!adopted(ring))
+		adopt(ring);
+	return announces(ring) ? DUTY_ANNOUNCE : DUTY_DRIVE;
+}
+
+/* ---- the thread ---- */
+
+static bool something_ready(struct ring *ring)
+{
+	static const struct timespec no_time;
+	struct poller *poller = ring_poller(ring);
+	struct pollfd poll = {.fd = poller->epoll_fd, .events = POLLIN};
+
+	return atomic_load_explicit(&poller->next_expiry, memory_order_relaxed) <= clock_now() ||
+	       sys_ppoll(&poll, 1, &no_time, NULL) > 0;
+}
+
+static void do_duty(struct ring *ring, enum duty duty)
+{
+	if (duty == DUTY_DRIVE)
+		asyncring__drive_now(ring);
+	else if (something_ready(ring))
+		asyncring__announce(ring);
+}
+
+/* Look at every ring once. When to look again, monotonic. */
+static int64_t go_round(void)
+{
+	int64_t again = CLOCK_NEVER;
+	unsigned rings = 0;
+	struct list *node;
+
+	pthread_mutex_lock(&attendant.lock);
+	list_for_each (node, &attendant.rings)
+		rings++;
+	while (rings-- && !list_empty(&attendant.rings)) {
+		struct ring *ring = ring_of(attendant.rings.next);
+		enum duty duty = look_at(ring);
+		int64_t next;
+
+		if (!listed(ring))
+			continue;
+		list_remove(&ring->attended.node);
+		list_append(&attendant.rings, &ring->attended.node);
+		if (duty != DUTY_NONE) {
+			asyncring__ring_hold(ring);
+			pthread_mutex_unlock(&attendant.lock);
+			do_duty(ring, duty);
+			next = atomic_load_explicit(&ring_poller(ring)->next_expiry,
+						    memory_order_seq_cst);
+			asyncring__ring_put(ring);
+			pthread_mutex_lock(&attendant.lock);
+		} else
+			next = clock_now() + LOOK_NS;
+		if (next < again)
+			again = next;
+	}
+	pthread_mutex_unlock(&attendant.lock);
+	return again;
+}
+
+/* The end, unless there is work again. */
+static bool leave(bool lingered)
+{
+	bool end;
+
+	pthread_mutex_lock(&attendant.lock);
+	end = list_empty(&attendant.rings) && (lingered || attendant.stopping);
+	if (end && !attendant.stopping) {
+		attendant.left = true;
+		attendant.running = false;
+		sys_close(attendant.epoll_fd);
+		sys_close(attendant.wake_fd);
+	}
+	pthread_mutex_unlock(&attendant.lock);
+	return end;
+}
+
+static void *run(void *argument)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	bool lingered = false;
+
+	(void)argument;
+	asyncring__thread_name("iou-poll");
+	while (!leave(lingered)) {
+		int64_t again = go_round();
+		struct timespec timeout;
+		struct pollfd poll = {.fd = attendant.epoll_fd, .events = POLLIN};
+		bool idle = again == CLOCK_NEVER;
+		int ready;
+
+		timeout = clock_left(idle ? clock_now() + LINGER_NS : again);
+		ready = sys_ppoll(&poll, 1, &timeout, NULL);
+		if (ready > 0)
+			sys(SYS_epoll_pwait, attendant.epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
+			    _NSIG / 8);
+		lingered = idle && !ready;
+	}
+	return NULL;
+}
+
+/* ---- starting and stopping; attendant.lock held ---- */
+
+static void join_left(void)
+{
+	if (attendant.left)
+		asyncring__thread_join(attendant.thread);
+	attendant.left = false;
+}
+
+static bool start(void)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	join_left();
+	attendant.wake_fd =
+		asyncring__file_move_up((int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	attendant.epoll_fd = asyncring__file_move_up((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
+	if (attendant.wake_fd >= 0 && attendant.epoll_fd >= 0 &&
+	    !sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_ADD, attendant.wake_fd, &event) &&
+	    !asyncring__thread_start(&attendant.thread, run, NULL)) {
+		attendant.running = true;
+		return true;
+	}
+	if (attendant.wake_fd >= 0)
+		sys_close(attendant.wake_fd);
+	if (attendant.epoll_fd >= 0)
+		sys_close(attendant.epoll_fd);
+	return false;
+}
+
+static void rouse(void)
+{
+	uint64_t one = 1;
+
+	if (attendant.running)
+		sys_write(attendant.wake_fd, &one, sizeof(one));
+}
+
+/* ---- for the others ---- */
+
+bool asyncring__attended(const struct ring *ring)
+{
+	return listed(ring);
+}
+
+void asyncring__attend(struct ring *ring)
+{
+	if (listed(ring))
+		return;
+	/* The owner comes when it likes, and sees by itself if it has to, unless it is to be told.
+	 */
+	if (ring_defers(ring) && !ring->eventfd &&
+	    atomic_load_explicit(&ring_poller(ring)->shown, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&attendant.lock);
+	/* Relaxed: set before the ring is forgotten under the lock. */
+	if (!listed(ring) && !atomic_load_explicit(&ring->closing, memory_order_relaxed) &&
+	    (attendant.running || start())) {
+		list_append(&attendant.rings, &ring->attended.node);
+		atomic_store_explicit(&ring->attended.listed, true, memory_order_relaxed);
+		ring->attended.driven = 0;
+		rouse();
+	}
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+void asyncring__attend_release(struct ring *ring)
+{
+	if (!adopted(ring))
+		return;
+	pthread_mutex_lock(&attendant.lock);
+	let_go(ring);
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+void asyncring__attend_forget(struct ring *ring)
+{
+	pthread_mutex_lock(&attendant.lock);
+	if (listed(ring))
+		unlist(ring);
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+void asyncring__attendant_retire(void)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&attendant.lock);
+	join_left();
+	if (!attendant.running || attendant.stopping || !list_empty(&attendant.rings)) {
+		pthread_mutex_unlock(&attendant.lock);
+		return;
+	}
+	attendant.stopping = true;
+	thread = attendant.thread;
+	rouse();
+	pthread_mutex_unlock(&attendant.lock);
+	asyncring__thread_join(thread);
+	pthread_mutex_lock(&attendant.lock);
+	attendant.stopping = attendant.running = false;
+	sys_close(attendant.epoll_fd);
+	sys_close(attendant.wake_fd);
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+/* ---- fork ---- */
+
+void asyncring__attendant_before_fork(void)
+{
+	pthread_mutex_lock(&attendant.lock);
+}
+
+void asyncring__attendant_after_fork_parent(void)
+{
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+/* The thread is not there in the child, and the rings are not its own. */
+void asyncring__attendant_after_fork_child(void)
+{
+	if (attendant.running) {
+		sys_close(attendant.epoll_fd);
+		sys_close(attendant.wake_fd);
+	}
+	while (list_take_first(&attendant.rings))
+		;
+	attendant.running = attendant.stopping = attendant.left = false;
+	pthread_mutex_unlock(&attendant.lock);
+}

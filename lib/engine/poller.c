@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readiness: which requests wait for which files, and what happens when a file is ready.
+ *
+ * Watches. epoll takes a file under a number once (hazard H4), so all requests of a ring that wait
+ * on one struct file share a watch; the set is told the union of what they wait for. A watch stands
+ * in the set as long as it has requests, is taken out before their pins are closed (the set would
+ * not forget a file that the application still has open), and is level-triggered, so that nothing
+ * can be missed between two looks. A request that counts wake-ups rather than levels
+ * (REQ_POLL_EDGE) has a watch and a duplicate of the file to itself.
+ *
+ * Ownership (rule 3). The one word that says who has an armed request is request->state, and
+ * submit_lock guards it: arming, an event, an expiring timer and a cancellation each take the lock,
+ * look at the state, and whoever finds it ARMED finishes the request. The epoll set itself needs no
+ * lock; what it reports names a watch by its number and generation, so that a report that comes
+ * after its watch was given up, or given to another file, is recognised and dropped.
+ *
+ * One thread at a time drives a ring's poller (wait.c says who): so an event is dealt with once.
+ */
+#include "poller.h"
+
+#include "../clock.h"
+#include "../core/core.h"
+#include "../core/driver.h"
+#include "../core/pending.h"
+
+/*
+ * One struct file that requests of the ring wait on. It has no reference to the file: each of its
+ * requests does. submit_lock.
+ */
+struct watch {
+	struct file *file;    /* NULL: unused */
+	struct list requests; /* request.node, in the order they were armed */
+	uint32_t generation;  /* how often it was given up */
+	uint32_t events;      /* what the epoll set is told */
+	uint32_t next_free;   /* while unused: the number + 1 of another, 0: none */
+};
+
+enum {
+	EVENTS_AT_ONCE = 64,
+	/* What the set reports without being asked. */
+	EVENTS_UNASKED = EPOLLERR | EPOLLHUP,
+};
+
+/* ---- life ---- */
+
+static int open_set(struct poller *poller)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = POLLER_OWN_EVENT};
+
+	poller->wake_fd =
+		asyncring__file_move_up((int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (poller->wake_fd < 0)
+		return poller->wake_fd;
+	poller->epoll_fd = asyncring__file_move_up((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
+	if (poller->epoll_fd < 0)
+		return poller->epoll_fd;
+	return (int)sys(SYS_epoll_ctl, poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &event);
+}
+
+static void destroy(struct poller *poller)
+{
+	asyncring__timers_release(&poller->timers);
+	if (poller->wake_fd >= 0)
+		sys_close(poller->wake_fd);
+	if (poller->epoll_fd >= 0)
+		sys_close(poller->epoll_fd);
+	for (unsigned i = 0; i < poller->block_count; i++)
+		asyncring__free(poller->blocks[i]);
+	asyncring__free(poller->blocks);
+	asyncring__free(poller);
+}
+
+/*
+ * With DEFER_TASKRUN nothing happens until the owner asks for it, so the ring's descriptor has to
+ * tell that there is something to ask for. Best effort: it will ask some time in any case.
+ */
+static void show(struct ring *ring, struct poller *poller)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = POLLER_OWN_EVENT};
+	/* Relaxed: still a ring of the process, for a call is in progress on it. */
+	int ring_fd = atomic_load_explicit(&ring->fd, memory_order_relaxed);
+
+	if (ring_fd >= 0 && !sys(SYS_epoll_ctl, ring_fd, EPOLL_CTL_ADD, poller->epoll_fd, &event))
+		atomic_store_explicit(&poller->shown, true, memory_order_relaxed);
+}
+
+/* The set cannot be in the ring's own and have the ring's descriptor in it: the attendant tells. */
+static bool unshow(struct ring *ring, struct poller *poller)
+{
+	if (!atomic_load_explicit(&poller->shown, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&poller->shown, false, memory_order_relaxed);
+	sys(SYS_epoll_ctl, atomic_load_explicit(&ring->fd, memory_order_relaxed), EPOLL_CTL_DEL,
+	    poller->epoll_fd, NULL);
+	return true;
+}
+
+struct poller *asyncring__poller_get(struct ring *ring, int *error)
+{
+	struct poller *poller = ring_poller(ring);
+
+	if (poller)
+		return poller;
+	poller = asyncring__alloc_zeroed(1, sizeof(*poller));
+	if (!poller) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	poller->epoll_fd = poller->wake_fd = -1;
+	asyncring__timers_init(&poller->timers);
+	atomic_store_explicit(&poller->next_expiry, INT64_MAX, memory_order_relaxed);
+	*error = open_set(poller);
+	if (!*error && ring_defers(ring) && !(ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG))
+		show(ring, poller);
+	if (*error) {
+		destroy(poller);
+		return NULL;
+	}
+	/* Release, pairs with the acquire in ring_poller: waiters look without submit_lock. */
+	atomic_store_explicit(&ring->poller, poller, memory_order_release);
+	return poller;
+}
+
+void asyncring__poller_destroy(struct ring *ring)
+{
+	struct poller *poller = ring_poller(ring);
+
+	if (!poller)
+		return;
+	atomic_store_explicit(&ring->poller, NULL, memory_order_relaxed);
+	destroy(poller);
+}
+
+/* ---- watches ---- */
+
+static struct watch *watch_at(const struct poller *poller, uint32_t number)
+{
+	return &poller->blocks[number / WATCHES_PER_BLOCK][number % WATCHES_PER_BLOCK];
+}
+
+static bool grow(struct poller *poller)
+{
+	struct watch **blocks =
+		asyncring__alloc((poller->block_count + 1) * sizeof(*poller->blocks));
+	struct watch *block = asyncring__alloc_zeroed(WATCHES_PER_BLOCK, sizeof(*block));
+	uint32_t first = poller->block_count * WATCHES_PER_BLOCK;
+
+	if (!blocks || !block) {
+		asyncring__free(blocks);
+		asyncring__free(block);
+		return false;
+	}
+	for (unsigned i = 0; i < poller->block_count; i++)
+		blocks[i] = poller->blocks[i];
+	asyncring__free(poller->blocks);
+	poller->blocks = blocks;
+	blocks[poller->block_count++] = block;
+	for (uint32_t i = WATCHES_PER_BLOCK; i-- > 0;) {
+		list_init(&block[i].requests);
+		block[i].next_free = poller->free_watch;
+		poller->free_watch = first + i + 1;
+	}
+	return true;
+}
+
+static int tell(const struct poller *poller, int operation, const struct watch *watch,
+		uint32_t number, uint32_t events)
+{
+	struct epoll_event event = {.events = events,
+				    .data.u64 = (uint64_t)watch->generation << 32 | number};
+
+	return (int)sys(SYS_epoll_ctl, poller->epoll_fd, operation, watch->file->fd, &event);
+}
+
+/* Give @file a watch of its own, waiting for @events: its number, or a negative errno. */
+static int64_t open_watch(struct poller *poller, struct file *file, uint32_t events)
+{
+	struct watch *watch;
+	uint32_t number;
+	int error;
+
+	if (!poller->free_watch && !grow(poller))
+		return -ENOMEM;
+	number = poller->free_watch - 1;
+	watch = watch_at(poller, number);
+	watch->file = file;
+	error = tell(poller, EPOLL_CTL_ADD, watch, number, events);
+	if (error) {
+		watch->file = NULL;
+		return error;
+	}
+	watch->events = events;
+	poller->free_watch = watch->next_free;
+	return number;
+}
+
+static void close_watch(struct poller *poller, uint32_t number)
+{
+	struct watch *watch = watch_at(poller, number);
+
+	tell(poller, EPOLL_CTL_DEL, watch, number, 0);
+	/* Relaxed: the claim itself guards nothing but the right to make it again. */
+	atomic_store_explicit(&watch->file->watcher, NULL, memory_order_relaxed);
+	watch->file = NULL;
+	watch->generation++;
+	watch->next_free = poller->free_watch;
+	poller->free_watch = number + 1;
+}
+
+/* What the requests of @watch wait for, all together. */
+static uint32_t wanted(const struct watch *watch)
+{
+	uint32_t events = 0;
+	struct list *node;
+
+	list_for_each (node, &watch->requests) {
+		const struct request *request = container_of(node, struct request, node);
+
+		events |= request->poll_events;
+		if (request->flags & REQ_POLL_EDGE)
+			events |= EPOLLET;
+	}
+	return events;
+}
+
+/* ---- arming ---- */
+
+/* Is @file this ring's to watch? Then its watch, if it has one already, is file->watch. */
+static bool claim(struct ring *ring, struct file *file, bool *watched)
+{
+	struct ring *nobody = NULL;
+
+	*watched = atomic_load_explicit(&file->watcher, memory_order_relaxed) == ring;
+	return *watched ||
+	       atomic_compare_exchange_strong_explicit(&file->watcher, &nobody, ring,
+						       memory_order_relaxed, memory_order_relaxed);
+}
+
+/* Replace the request's reference by one to a duplicate of its own. 0 or a negative errno. */
+static int take_duplicate(struct request *request)
+{
+	int error = 0;
+	struct file *copy =
+		asyncring__file_pin(request->file->fd, request->flags & REQ_POSITION, &error);
+
+	if (!copy)
+		return error;
+	asyncring__file_put(request->file);
+	request->file = copy;
+	return 0;
+}
+
+static int join(struct poller *poller, struct request *request)
+{
+	uint32_t number = request->file->watch;
+	struct watch *watch = watch_at(poller, number);
+	uint32_t events = watch->events | request->poll_events;
+	int error = 0;
+
+	if (events != watch->events)
+		error = tell(poller, EPOLL_CTL_MOD, watch, number, events);
+	if (!error)
+		watch->events = events;
+	return error;
+}
+
+int asyncring__poller_arm(struct request *request)
+{
+	struct ring *ring = request->ring;
+	bool edge = request->flags & REQ_POLL_EDGE, watched = false;
+	int error = 0;
+	struct poller *poller = asyncring__poller_get(ring, &error);
+	int64_t number;
+
+	if (!poller)
+		return error;
+	if (!claim(ring, request->file, &watched) ||
+	    (watched && (edge || watch_at(poller, request->file->watch)->events & EPOLLET))) {
+		error = take_duplicate(request);
+		if (error)
+			return error;
+		claim(ring, request->file, &watched);
+	}
+	if (watched) {
+		error = join(poller, request);
+		if (error)
+			return error;
+	} else {
+		uint32_t events = request->poll_events | (edge ? EPOLLET : 0);
+
+		number = open_watch(poller, request->file, events);
+		if (number == -ELOOP && unshow(ring, poller))
+			number = open_watch(poller, request->file, events);
+		if (number < 0) {
+			atomic_store_explicit(&request->file->watcher, NULL, memory_order_relaxed);
+			return (int)number;
+		}
+		request->file->watch = (uint32_t)number;
+		ring->batch.look_again |= edge;
+	}
+	list_append(&watch_at(poller, request->file->watch)->requests, &request->node);
+	request->state = STATE_ARMED;
+	asyncring__pending_add(request);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	return 0;
+}
+
+void asyncring__poller_disarm(struct request *request)
+{
+	struct poller *poller = ring_poller(request->ring);
+	uint32_t number = request->file->watch;
+	struct watch *watch = watch_at(poller, number);
+	uint32_t events;
+
+	list_remove(&request->node);
+	asyncring__pending_remove(request);
+	request->state = STATE_SUBMITTER;
+	atomic_fetch_sub_explicit(&poller->pending, 1, memory_order_relaxed);
+	if (list_empty(&watch->requests)) {
+		close_watch(poller, number);
+		return;
+	}
+	events = wanted(watch);
+	/* It can only become less; should the set not hear of it, events are looked at in vain. */
+	if (events != watch->events && !tell(poller, EPOLL_CTL_MOD, watch, number, events))
+		watch->events = events;
+}
+
+/* ---- driving ---- */
+
+static void watch_ready(struct poller *poller, const struct epoll_event *event)
+{
+	uint32_t number = (uint32_t)event->data.u64;
+	struct watch *watch = watch_at(poller, number);
+	struct list *node, *following;
+
+	/* Given up since, and perhaps somebody else's. */
+	if (!watch->file || watch->generation != event->data.u64 >> 32)
+		return;
+	list_for_each_safe (node, following, &watch->requests) {
+		struct request *request = container_of(node, struct request, node);
+
+		if (event->events & (request->poll_events | EVENTS_UNASKED))
+			asyncring__request_ready(request, event->events);
+	}
+}
+
+static void expire_timers(struct ring *ring)
+{
+	struct timer *timer;
+
+	while ((timer = asyncring__timer_take_expired(ring)))
+		asyncring__request_ready(request_of_data(timer), 0);
+}
+
+/* Sleep: the number of events, or a negative errno. */
+static int sleep_for_events(const struct poller *poller, struct epoll_event *events,
+			    int64_t timeout_ns, const sigset_t *mask)
+{
+	struct timespec timeout = {.tv_sec = timeout_ns / NSEC_PER_SEC,
+				   .tv_nsec = timeout_ns % NSEC_PER_SEC};
+	struct pollfd poll = {.fd = poller->epoll_fd, .events = POLLIN};
+	int count;
+
+	if (!timeout_ns)
+		return (int)sys(SYS_epoll_pwait, poller->epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
+				_NSIG / 8);
+#ifdef SYS_epoll_pwait2
+	count = (int)sys(SYS_epoll_pwait2, poller->epoll_fd, events, EVENTS_AT_ONCE,
+			 timeout_ns < 0 ? NULL : &timeout, mask, _NSIG / 8);
+	if (count != -ENOSYS && count != -EPERM)
+		return count;
+#endif
+	count = sys_ppoll(&poll, 1, timeout_ns < 0 ? NULL : &timeout, mask);
+	if (count <= 0)
+		return count;
+	return (int)sys(SYS_epoll_pwait, poller->epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
+			_NSIG / 8);
+}
+
+int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_t *mask)
+{
+	struct poller *poller = ring_poller(ring);
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = sleep_for_events(poller, events, timeout_ns, mask);
+
+	asyncring__driver_awake(ring);
+	if (count < 0 && count != -EINTR)
+		count = 0;
+	ring_lock(ring);
+	for (int i = 0; i < count; i++)
+		if (events[i].data.u64 != POLLER_OWN_EVENT)
+			watch_ready(poller, &events[i]);
+	expire_timers(ring);
+	asyncring__batch_finish(ring);
+	ring_unlock(ring);
+	return count < 0 ? count : 0;
+}
+
+void asyncring__poller_wake(struct poller *poller)
+{
+	uint64_t one = 1;
+
+	sys_write(poller->wake_fd, &one, sizeof(one));
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Heaps of timers. The earliest monotonic expiry is what a driver sleeps for (poller.c). The other
+ * clocks can be set, or go on while the machine is suspended, so for each of them that has timers a
+ * timerfd in the poller's set is armed for the earliest: it gets the driver up.
+ */
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "../clock.h"
+#include "../core/core.h"
+#include "../core/driver.h"
+#include "poller.h"
+
+static const clockid_t clock_ids[TIMER_CLOCKS] = {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME};
+
+enum { FIRST_ROOM = 64 };
+
+int64_t asyncring__timer_now(enum timer_clock clock)
+{
+	return clock_now_of(clock_ids[clock]);
+}
+
+static bool earlier(const struct timer *a, const struct timer *b)
+{
+	return a->expiry != b->expiry ? a->expiry < b->expiry : a->sequence < b->sequence;
+}
+
+static void place(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+{
+	heap->slots[slot] = timer;
+	timer->place = slot + 1;
+}
+
+static void sift_up(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+{
+	while (slot && earlier(timer, heap->slots[(slot - 1) / 2])) {
+		place(heap, slot, heap->slots[(slot - 1) / 2]);
+		slot = (slot - 1) / 2;
+	}
+	place(heap, slot, timer);
+}
+
+static void sift_down(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+{
+	for (;;) {
+		uint32_t child = 2 * slot + 1;
+
+		if (child >= heap->count)
+			break;
+		if (child + 1 < heap->count && earlier(heap->slots[child + 1], heap->slots[child]))
+			child++;
+		if (!earlier(heap->slots[child], timer))
+			break;
+		place(heap, slot, heap->slots[child]);
+		slot = child;
+	}
+	place(heap, slot, timer);
+}
+
+static bool grow(struct timer_heap *heap)
+{
+	uint32_t room = heap->room ? 2 * heap->room : FIRST_ROOM;
+	struct timer **slots = asyncring__alloc(room * sizeof(*slots));
+
+	if (!slots)
+		return false;
+	if (heap->count)
+		memcpy(slots, heap->slots, heap->count * sizeof(*slots));
+	asyncring__free(heap->slots);
+	heap->slots = slots;
+	heap->room = room;
+	return true;
+}
+
+/* The timerfd for a clock that can be set, in the poller's epoll set. 0 or a negative errno. */
+static int open_fd(struct poller *poller, enum timer_clock clock)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = POLLER_OWN_EVENT};
+	int error, fd = (int)sys(SYS_timerfd_create, clock_ids[clock], TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0)
+		return fd;
+	fd = asyncring__file_move_up(fd);
+	error = (int)sys(SYS_epoll_ctl, poller->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+	if (error)
+		sys_close(fd);
+	else
+		poller->timers.fds[clock] = fd;
+	return error;
+}
+
+static void arm_fd(const struct poller *poller, enum timer_clock clock, int64_t expiry)
+{
+	struct itimerspec when = {0};
+
+	if (expiry != INT64_MAX) {
+		/* A time of 0 would disarm it. */
+		when.it_value.tv_sec = expiry / NSEC_PER_SEC;
+		when.it_value.tv_nsec = expiry % NSEC_PER_SEC + (expiry == 0);
+	}
+	sys(SYS_timerfd_settime, poller->timers.fds[clock], TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* The earliest timer of @clock is another one than before. */
+static void top_changed(struct ring *ring, enum timer_clock clock)
+{
+	struct poller *poller = ring->poller;
+	const struct timer_heap *heap = &poller->timers.heaps[clock];
+	int64_t expiry = heap->count ? heap->slots[0]->expiry : INT64_MAX;
+
+	if (clock == TIMER_MONOTONIC) {
+		/* Whoever drives sleeps for it; see also asyncring__timers_show. */
+		int64_t before = atomic_exchange_explicit(&poller->next_expiry, expiry,
+							  memory_order_seq_cst);
+
+		if (expiry < before)
+			asyncring__driver_hurry(ring);
+		return;
+	}
+	arm_fd(poller, clock, expiry);
+}
+
+void asyncring__timers_show(struct ring *ring)
+{
+	struct poller *poller = ring->poller;
+	struct timers *timers = &poller->timers;
+	int64_t expiry = atomic_load_explicit(&poller->next_expiry, memory_order_relaxed);
+
+	if (timers->fds[TIMER_MONOTONIC] < 0 && open_fd(poller, TIMER_MONOTONIC))
+		return;
+	atomic_store_explicit(&timers->shown, expiry, memory_order_relaxed);
+	arm_fd(poller, TIMER_MONOTONIC, expiry);
+}
+
+int asyncring__timer_start(struct ring *ring, struct timer *timer)
+{
+	int error = 0;
+	struct poller *poller = asyncring__poller_get(ring, &error);
+	struct timer_heap *heap;
+
+	if (!poller)
+		return error;
+	heap = &poller->timers.heaps[timer->clock];
+	if (timer->clock != TIMER_MONOTONIC && poller->timers.fds[timer->clock] < 0)
+		error = open_fd(poller, timer->clock);
+	if (error)
+		return error;
+	if (heap->count == heap->room && !grow(heap))
+		return -ENOMEM;
+	timer->sequence = poller->timers.sequence++;
+	sift_up(heap, heap->count++, timer);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	if (timer->place == 1)
+		top_changed(ring, timer->clock);
+	return 0;
+}
+
+static void remove_slot(struct timer_heap *heap, uint32_t slot)
+{
+	struct timer *last = heap->slots[--heap->count];
+
+	if (slot == heap->count)
+		return;
+	if (slot && earlier(last, heap->slots[(slot - 1) / 2]))
+		sift_up(heap, slot, last);
+	else
+		sift_down(heap, slot, last);
+}
+
+void asyncring__timer_stop(struct ring *ring, struct timer *timer)
+{
+	uint32_t slot = timer->place - 1;
+
+	if (!timer->place)
+		return;
+	remove_slot(&ring->poller->timers.heaps[timer->clock], slot);
+	timer->place = 0;
+	atomic_fetch_sub_explicit(&ring->poller->pending, 1, memory_order_relaxed);
+	if (!slot)
+		top_changed(ring, timer->clock);
+}
+
+struct timer *asyncring__timer_take_expired(struct ring *ring)
+{
+	struct timers *timers = &ring->poller->timers;
+
+	for (int clock = 0; clock < TIMER_CLOCKS; clock++) {
+		struct timer_heap *heap = &timers->heaps[clock];
+		struct timer *first = heap->count ? heap->slots[0] : NULL;
+
+		if (!first || first->expiry > asyncring__timer_now((enum timer_clock)clock))
+			continue;
+		asyncring__timer_stop(ring, first);
+		return first;
+	}
+	return NULL;
+}
+
+void asyncring__timers_init(struct timers *timers)
+{
+	*timers = (struct timers){.fds = {-1, -1, -1}};
+	atomic_store_explicit(&timers->shown, INT64_MAX, memory_order_relaxed);
+}
+
+void asyncring__timers_release(struct timers *timers)
+{
+	for (int clock = 0; clock < TIMER_CLOCKS; clock++) {
+		asyncring__free(timers->heaps[clock].slots);
+		if (timers->fds[clock] >= 0)
+			sys_close(timers->fds[clock]);
+	}
+}
