@@ -427,25 +427,25 @@ static void too_long_a_message_is_cut_off_and_told(void **state)
 	struct io_uring_recvmsg_out *out;
 	struct harness_cqe cqe;
 
-	net_buffers_init(&buffers, ring, GROUP, 4, sizeof(*out) + 4 + 3, 4);
+	net_buffers_init(&buffers, ring, GROUP, 4, sizeof(*out) + 4 + 4, 4);
 	net_prep_select(ring, 1, &buffers, recvmsg_multishot, b, &message, 0);
 	harness_submit(ring, 1);
 	assert_int_equal(sendto(a, "payload", 7, 0, (struct sockaddr *)&to, sizeof(to)), 7);
 	cqe = harness_next(ring);
-	harness_assert_cqe(cqe, 1, (int)(sizeof(*out) + 4 + 3));
+	harness_assert_cqe(cqe, 1, (int)(sizeof(*out) + 4 + 4));
 	out = io_uring_recvmsg_validate(net_buffer_of(&buffers, &cqe), cqe.res, &message);
 	assert_non_null(out);
 	assert_int_equal(out->namelen, sizeof(struct sockaddr_in));
-	assert_int_equal(out->payloadlen, 3);
+	assert_int_equal(out->payloadlen, 4);
 	assert_int_equal(out->flags, MSG_TRUNC);
-	assert_memory_equal(io_uring_recvmsg_payload(out, &message), "pay", 3);
+	assert_memory_equal(io_uring_recvmsg_payload(out, &message), "payl", 4);
 	net_cancel(ring, 1);
 	/* With MSG_TRUNC the true length is told. */
 	net_prep_select(ring, 2, &buffers, recvmsg_multishot, b, &message, MSG_TRUNC);
 	harness_submit(ring, 1);
 	assert_int_equal(sendto(a, "payload", 7, 0, (struct sockaddr *)&to, sizeof(to)), 7);
 	cqe = harness_next(ring);
-	harness_assert_cqe(cqe, 2, (int)(sizeof(*out) + 4 + 3));
+	harness_assert_cqe(cqe, 2, (int)(sizeof(*out) + 4 + 4));
 	out = io_uring_recvmsg_validate(net_buffer_of(&buffers, &cqe), cqe.res, &message);
 	assert_non_null(out);
 	assert_int_equal(out->payloadlen, 7);
