@@ -875,13 +875,23 @@ static inline int asyncring_cq_eventfd_toggle(struct asyncring *ring, bool enabl
  * it; its id is in the upper half of cqe->flags. The application is the only writer of the ring,
  * one thread at a time. A buffer belongs to the library from asyncring_buf_ring_advance() until a
  * completion names it (without ASYNCRING_CQE_F_BUF_MORE) or the group is gone.
+ *
+ * With ASYNCRING_PBUF_RING_INC a buffer is used up piece by piece: completions name it with
+ * ASYNCRING_CQE_F_BUF_MORE, each piece directly behind the one before, until one without the flag;
+ * the entries in the ring are changed on the way. reg->min_left is then the number of bytes with
+ * less than which left a buffer is given up.
  */
 
 /*
  * Registers the ring of reg->ring_entries (a power of two up to 32768) at reg->ring_addr, which is
- * page-aligned and must stay until it is unregistered. flags (ASYNCRING_PBUF_RING_*) are added to
- * reg->flags; *reg is not referred to after the return. 0; -EEXIST the group exists; -EINVAL;
- * -EFAULT; -ENOMEM.
+ * page-aligned. flags (ASYNCRING_PBUF_RING_*) are added to reg->flags; *reg is not referred to
+ * after the return. 0; -EEXIST the group exists; -EINVAL; -EFAULT; -ENOMEM.
+ *
+ * The ring's memory is the application's and must stay mapped and writable until the group is
+ * unregistered or the ring closed: unlike the kernel the library cannot hold on to its pages. With
+ * ASYNCRING_PBUF_RING_MMAP the library allocates it and puts the address into reg->ring_addr, where
+ * the kernel would have the ring's descriptor mapped. Then it is the application's to munmap()
+ * (ring_entries times 16 bytes), at any time: it outlives the group, and the group it.
  */
 int asyncring_register_buf_ring(struct asyncring *ring, struct asyncring_buf_reg *reg,
 				unsigned int flags);
@@ -891,12 +901,15 @@ int asyncring_unregister_buf_ring(struct asyncring *ring, int bgid);
 int asyncring_buf_ring_head(struct asyncring *ring, int buf_group, uint16_t *head);
 
 /*
- * Allocates, registers and empties a buffer ring; give it to asyncring_free_buf_ring(). NULL on
- * failure, with the negative errno in *err.
+ * Allocates, registers and empties a buffer ring, also one with ASYNCRING_PBUF_RING_MMAP; give it
+ * to asyncring_free_buf_ring(). NULL on failure, with the negative errno in *err.
  */
 struct asyncring_buf_ring *asyncring_setup_buf_ring(struct asyncring *ring, unsigned int nentries,
 						    int bgid, unsigned int flags, int *err);
-/* Ends the group and frees its ring. 0, or an error of asyncring_unregister_buf_ring(). */
+/*
+ * Ends the group and frees its ring. 0, or an error of asyncring_unregister_buf_ring(): then
+ * nothing is freed.
+ */
 int asyncring_free_buf_ring(struct asyncring *ring, struct asyncring_buf_ring *br,
 			    unsigned int nentries, int bgid);
 

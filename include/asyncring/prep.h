@@ -1038,10 +1038,14 @@ static inline unsigned int asyncring_recvmsg_payload_length(struct asyncring_rec
  * Provided buffers, the older way: io_uring_prep_provide_buffers(3)
  *
  * For new code see asyncring_setup_buf_ring(). The memory belongs to the group from the
- * submission on, until a completion with its id or a removal hands it back.
+ * submission on, until a completion with its id or a removal hands it back. Unlike with a ring, a
+ * read that waits has taken its buffer already, and one that fails says which it had.
  */
 
-/* Gives nr buffers of len bytes each, one after the other from addr, ids from bid, to bgid. */
+/*
+ * Gives nr buffers of len bytes each, one after the other from addr, ids from bid, to bgid. A group
+ * holds up to 65535; cqe->res is 0 if there was room for one at least, else -EOVERFLOW.
+ */
 static inline void asyncring_prep_provide_buffers(struct asyncring_sqe *sqe, void *addr, int len,
 						  int nr, int bgid, int bid)
 {

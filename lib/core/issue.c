@@ -218,7 +218,30 @@ static void begin_to_wait(struct request *request)
 		park(bound);
 }
 
-enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER };
+enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER, TO_NOBODY };
+
+/*
+ * With SQE_ASYNC a request is not tried by the submitter; but whether there is a provided buffer
+ * for it is to be known before it begins to wait.
+ */
+static bool wants_buffer_first(const struct request *request)
+{
+	return request->flags & ASYNCRING_SQE_ASYNC &&
+	       request->flags & ASYNCRING_SQE_BUFFER_SELECT && waits_for_file(request);
+}
+
+/* Where it is to go then; to nobody if it has ended. */
+static enum punt_to try_for_buffer(struct request *request)
+{
+	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
+	case ISSUE_DONE:
+		return TO_NOBODY;
+	case ISSUE_NEED_POLL:
+		return TO_POLLER;
+	default:
+		return TO_WORKER;
+	}
+}
 
 /*
  * A request that can only wait in the poller, and its file is not one to wait for: what such a file
@@ -252,6 +275,11 @@ static bool punt(struct request *request, enum punt_to to)
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
+	if (!error && to == TO_EITHER && wants_buffer_first(request)) {
+		to = try_for_buffer(request);
+		if (to == TO_NOBODY)
+			return end(request);
+	}
 	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Provided buffers: groups of buffers an operation with BUFFER_SELECT takes its memory from, given
- * one by one (PROVIDE_BUFFERS) or through a ring in shared memory (REGISTER_PBUF_RING).
+ * one by one (PROVIDE_BUFFERS) or through a ring in shared memory (REGISTER_PBUF_RING). Requests
+ * name their group with request->buf_index.
  *
- * An operation picks, makes its system call, and then says what came of it:
+ * An operation that only ever makes calls that do not block picks, makes one, and then says what
+ * came of it:
  *
  *     count = asyncring__buffers_pick(request, issue_flags, vectors, max, wanted, &picked);
- *     ...one system call on the vectors...
+ *     ...one system call on the vectors, which does not block...
  *     flags = asyncring__buffers_commit(request, &picked, bytes);   or asyncring__buffers_return()
  *
- * A buffer is taken only by the commit: a request that has to wait has taken none. Where that
- * cannot be promised, because the caller does not hold submit_lock (a worker), the pick takes it
- * already and the commit only reports. requests name their group with request->buf_index.
+ * A buffer is taken only by the commit: a request that has to wait has taken none. Between a pick
+ * that found something and the commit or return that must follow, the ring's submit_lock is held;
+ * where the caller of issue() does not hold it (a worker), the pick takes it and the other two let
+ * go of it. So nothing that takes this lock may be called in between.
+ *
+ * What may block takes a buffer for good instead (asyncring__buffers_take).
  */
 #ifndef ASYNCRING__PROVIDED_H
 #define ASYNCRING__PROVIDED_H
@@ -25,11 +30,12 @@ struct ring;
 
 /* What a pick found, for the commit that follows; the caller's, on its stack. */
 struct picked_buffers {
-	uint16_t group;
-	uint16_t first_id; /* of consecutive ring entries the first */
-	uint32_t count;	   /* how many vectors were filled in */
-	bool taken;	   /* they are gone from the group already */
+	const struct iovec *vectors; /* the caller's: they stay as they are until the commit */
+	uint32_t count;		     /* how many were filled in */
+	uint16_t first_id;	     /* of consecutive ring entries the first */
 	bool from_ring;
+	bool bundle; /* there was room for several */
+	bool locked; /* the pick has taken submit_lock */
 };
 
 /*
@@ -50,5 +56,13 @@ uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffer
 
 /* Nothing was moved and the request waits or fails: what was picked stays in the group. */
 void asyncring__buffers_return(struct request *request, struct picked_buffers *picked);
+
+/*
+ * One buffer in *vector, no longer than @wanted (0: all of it), that is the request's from now on,
+ * whatever becomes of it: of an incremental buffer the part of that length. The flags of its CQE
+ * are set. 0 or -ENOBUFS.
+ */
+int asyncring__buffers_take(struct request *request, unsigned issue_flags, struct iovec *vector,
+			    uint32_t wanted);
 
 #endif

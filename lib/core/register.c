@@ -129,6 +129,21 @@ static int clone_buffers(struct ring *ring, uint64_t arg, unsigned count)
 	return !arg || count != 1 ? -EINVAL : asyncring__buffers_clone(ring, arg);
 }
 
+static int register_buffer_ring(struct ring *ring, uint64_t arg, unsigned count)
+{
+	return !arg || count != 1 ? -EINVAL : asyncring__buffer_ring_register(ring, arg);
+}
+
+static int unregister_buffer_ring(struct ring *ring, uint64_t arg, unsigned count)
+{
+	return !arg || count != 1 ? -EINVAL : asyncring__buffer_ring_unregister(ring, arg);
+}
+
+static int buffer_ring_status(struct ring *ring, uint64_t arg, unsigned count)
+{
+	return !arg || count != 1 ? -EINVAL : asyncring__buffer_ring_status(ring, arg);
+}
+
 /* ---- eventfd ---- */
 
 static bool is_eventfd(int fd)
@@ -356,6 +371,9 @@ static const struct registration registrations[ASYNCRING_REGISTER_LAST] = {
 	[ASYNCRING_REGISTER_IOWQ_MAX_WORKERS] = {.call = iowq_max_workers},
 	[ASYNCRING_REGISTER_RING_FDS] = {.call = register_ring_fds, .setting = STANDALONE},
 	[ASYNCRING_UNREGISTER_RING_FDS] = {.call = unregister_ring_fds, .setting = STANDALONE},
+	[ASYNCRING_REGISTER_PBUF_RING] = {.call = register_buffer_ring},
+	[ASYNCRING_UNREGISTER_PBUF_RING] = {.call = unregister_buffer_ring},
+	[ASYNCRING_REGISTER_PBUF_STATUS] = {.call = buffer_ring_status},
 	[ASYNCRING_REGISTER_SYNC_CANCEL] = {.call = sync_cancel, .setting = UNLOCKED},
 	[ASYNCRING_REGISTER_FILE_ALLOC_RANGE] = {.call = file_alloc_range},
 	[ASYNCRING_REGISTER_CLONE_BUFFERS] = {.call = clone_buffers, .setting = UNLOCKED},
@@ -421,6 +439,7 @@ void asyncring__resources_release(struct ring *ring)
 	ring->eventfd = NULL;
 	asyncring__files_unregister(ring);
 	asyncring__buffers_unregister(ring);
+	asyncring__buffer_groups_release(ring);
 	for (unsigned i = 0; i < PERSONALITIES_MAX; i++)
 		if (ring->personalities[i])
 			asyncring__personality_unregister(ring, i + 1);

@@ -28,6 +28,16 @@ int asyncring__buffers_update(struct ring *ring, unsigned offset, uint64_t iovec
 /* CLONE_BUFFERS into @ring; no lock held: it takes those of both rings, one after the other. */
 int asyncring__buffers_clone(struct ring *ring, uint64_t arg);
 
+/*
+ * buffer_group.c: REGISTER_PBUF_RING, UNREGISTER_PBUF_RING, REGISTER_PBUF_STATUS; @arg is the
+ * address of the call's structure.
+ */
+int asyncring__buffer_ring_register(struct ring *ring, uint64_t arg);
+int asyncring__buffer_ring_unregister(struct ring *ring, uint64_t arg);
+int asyncring__buffer_ring_status(struct ring *ring, uint64_t arg);
+/* Of a ring that is going away; no lock. */
+void asyncring__buffer_groups_release(struct ring *ring);
+
 /* restrictions.c: all of the list counts, or none. */
 int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned count);
 

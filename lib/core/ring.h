@@ -41,6 +41,7 @@
 #include "pending.h"
 
 struct buffer;
+struct buffer_groups;
 struct file;
 struct request;
 struct poller;
@@ -248,6 +249,7 @@ struct ring {
 	/* ---- registered resources: submit_lock ---- */
 	struct file_table files;
 	struct buffer_table buffers;
+	struct buffer_groups *buffer_groups; /* buffer_group.c; NULL: none yet */
 	struct restrictions restrictions;
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;

@@ -24,6 +24,16 @@ int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncr
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 int asyncring__rw_copy_args(struct request *request);
 
+/* read_multishot.c */
+int asyncring__read_multishot_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__read_multishot_issue(struct request *request, unsigned flags);
+
+/* provide_buffers.c */
+int asyncring__provide_buffers_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__provide_buffers_issue(struct request *request, unsigned flags);
+int asyncring__remove_buffers_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__remove_buffers_issue(struct request *request, unsigned flags);
+
 /* poll.c */
 int asyncring__poll_add_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__poll_add_issue(struct request *request, unsigned flags);

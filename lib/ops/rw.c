@@ -18,6 +18,7 @@
 #include "../core/core.h"
 #include "../engine/pool.h"
 #include "families.h"
+#include "rw.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -27,25 +28,12 @@
 #endif
 
 enum {
-	RWF_KNOWN = 0x1ff,	   /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
+	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	VECTOR_MAX = 1024,
 	/* More than this is not copied in the submitter's time (an array's sum is not known). */
 	INLINE_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
-};
-
-struct rw {
-	struct iovec single;	    /* the buffer of the forms without a vector */
-	const struct iovec *vector; /* &single, the application's array, or our copy of it */
-	uint32_t count;		    /* of vector */
-	uint32_t flags;		    /* RWF_* */
-	int64_t offset;
-	uint64_t done; /* bytes moved so far */
-	bool write;
-	bool vectored;
-	bool fixed;
 };
 
 /* ---- preparation ---- */
@@ -97,6 +85,7 @@ static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe,
 	rw->vector = &rw->single;
 	rw->count = 1;
 	rw->fixed = fixed;
+	rw->length = sqe->len;
 	return error;
 }
 
@@ -112,6 +101,8 @@ static int prep_vector(struct request *request, const struct asyncring_sqe *sqe,
 	rw->count = sqe->len;
 	rw->vectored = true;
 	rw->fixed = fixed;
+	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		return asyncring__rw_prep_select(request);
 	/* Each vector is checked against the buffer, so they must be ours before they are used. */
 	if (!error && fixed) {
 		request->flags |= REQ_ARGS_COPIED;
@@ -265,7 +256,7 @@ static long in_order(const struct request *request, long result)
 	return rw->offset < -1 ? -EINVAL : result;
 }
 
-static enum issue_result finish(struct request *request, long result)
+enum issue_result asyncring__rw_finish(struct request *request, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 
@@ -284,9 +275,11 @@ static enum issue_result finish(struct request *request, long result)
 	return ISSUE_DONE;
 }
 
-static bool refused(long result)
+/* Was it RWF_NOWAIT that was refused? Of flags that nobody knows there is no telling, nor need. */
+static bool refused(const struct rw *rw, long result)
 {
-	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
+	return !(rw->flags & ~(uint32_t)RWF_KNOWN) &&
+	       (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM);
 }
 
 /* Registered buffer of a request; every vector must lie within, and not be empty. 0 or -EFAULT. */
@@ -390,16 +383,10 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 			break;
 		rw->done += (uint64_t)result;
 	}
-	return finish(request, 0);
+	return asyncring__rw_finish(request, 0);
 }
 
-/*
- * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
- * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
- * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
- * ones, which are made in the way the hint says) it is renewed.
- */
-static struct hint file_hint(const struct request *request, bool blocking)
+struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
@@ -435,14 +422,14 @@ static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = file_hint(request, false);
+	struct hint hint = asyncring__rw_hint(request, false);
 	int error = check_polled(request, &hint);
 	enum inline_way way;
 	bool stream;
 	long result;
 
 	if (error)
-		return finish(request, error);
+		return asyncring__rw_finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
 	if (way == WAY_NONE || request->ioprio || (rw->write && hint.kind == FILE_POLLABLE))
 		return ISSUE_NEED_WORKER;
@@ -456,18 +443,18 @@ static enum issue_result issue_inline(struct request *request)
 			return ISSUE_NEED_WORKER;
 		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
 	}
-	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(result)) {
+	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(rw, result)) {
 		remember_refusal(request);
 		return ISSUE_NEED_WORKER;
 	}
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
 		return stream ? ISSUE_NEED_POLL : ISSUE_NEED_WORKER;
 	if (result <= 0)
-		return finish(request, result);
+		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
 	stream |= hint.kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == wanted(rw))
-		return finish(request, 0);
+		return asyncring__rw_finish(request, 0);
 	return finish_short(request, fd, way);
 }
 
@@ -492,19 +479,19 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 	struct rw *rw = request_data(request, struct rw);
 	bool asked = rw->flags & RWF_NOWAIT;
 	bool nowait = asked || (rw->write ? hint->nowait_writes : hint->nowait_reads);
-	long result = -EOPNOTSUPP;
+	long result;
 
 	/* The submitter took it for a regular file: what that gave is final. */
 	if (rw->done)
-		return finish(request, 0);
+		return asyncring__rw_finish(request, 0);
 	if (nowait) {
 		result = transfer_stream(request, RWF_NOWAIT);
-		if (!asked && refused(result)) {
+		if (!asked && refused(rw, result)) {
+			/* Then as the others, which are told apart when it starts anew. */
 			remember_refusal(request);
-			nowait = false;
+			return ISSUE_NEED_POLL;
 		}
-	}
-	if (!nowait) {
+	} else {
 		/* Without NOWAIT a call may only be made when the file says that it is ready. */
 		if (!(request->flags & REQ_READY))
 			return ISSUE_NEED_POLL;
@@ -515,7 +502,7 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 		return ISSUE_NEED_POLL;
 	if (result > 0)
 		rw->done = (uint64_t)result;
-	return finish(request, result);
+	return asyncring__rw_finish(request, result);
 }
 
 static enum issue_result issue_file(struct request *request)
@@ -527,7 +514,8 @@ static enum issue_result issue_file(struct request *request)
 	long result = 0;
 
 	if (!rw->count || !total)
-		return finish(request, transfer(rw, fd, rw->vector, rw->count, false, 0));
+		return asyncring__rw_finish(request,
+					    transfer(rw, fd, rw->vector, rw->count, false, 0));
 	while (rw->done < total) {
 		struct iovec rest[VECTOR_MAX];
 		const struct iovec *vector = rw->vector;
@@ -546,7 +534,7 @@ static enum issue_result issue_file(struct request *request)
 		if (!regular)
 			break;
 	}
-	return finish(request, result);
+	return asyncring__rw_finish(request, result);
 }
 
 /* The request's I/O priority, for the time of its transfer. */
@@ -559,7 +547,7 @@ static int set_ioprio(unsigned ioprio)
 
 static enum issue_result issue_blocking(struct request *request, unsigned issue_flags)
 {
-	struct hint hint = file_hint(request, true);
+	struct hint hint = asyncring__rw_hint(request, true);
 	int error = check_polled(request, &hint);
 	enum issue_result result;
 
@@ -567,26 +555,30 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 	if (!error && request->ioprio && !(issue_flags & ISSUE_LOCKED))
 		error = set_ioprio(request->ioprio);
 	if (error)
-		return finish(request, error);
+		return asyncring__rw_finish(request, error);
 	result = hint.kind == FILE_POLLABLE ? issue_stream(request, &hint) : issue_file(request);
 	if (request->ioprio && !(issue_flags & ISSUE_LOCKED))
 		set_ioprio(0);
 	return result;
 }
 
+enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
+{
+	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
+}
+
+int asyncring__rw_file_first(const struct request *request, int error)
+{
+	return sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : error;
+}
+
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
 	int error = check_fixed(request, flags);
 
-	/* That there is no such file comes before what is wrong with the buffer. */
-	if (error && sys_fcntl(request_fd(request), F_GETFD, 0) < 0)
-		error = -EBADF;
-	/* Provided buffers cannot be registered yet, so there is none to be had in any group. */
-	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
-		error = sys_fcntl(request_fd(request), F_GETFD, 0) < 0 ? -EBADF : -ENOBUFS;
 	if (error)
-		return finish(request, error);
-	if (flags & ISSUE_NONBLOCK)
-		return issue_inline(request);
-	return issue_blocking(request, flags);
+		return asyncring__rw_finish(request, asyncring__rw_file_first(request, error));
+	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT)
+		return asyncring__rw_issue_selected(request, flags);
+	return asyncring__rw_attempt(request, flags);
 }

@@ -240,8 +240,20 @@ static const struct op table[] = {
 			/* Not serial: waiting for a pipe would hold up all writes to the file. */
 			.properties = OP_FILE | OP_UNBOUNDED,
 		},
-	[ASYNCRING_OP_PROVIDE_BUFFERS] = {.name = "PROVIDE_BUFFERS"},
-	[ASYNCRING_OP_REMOVE_BUFFERS] = {.name = "REMOVE_BUFFERS"},
+	[ASYNCRING_OP_PROVIDE_BUFFERS] =
+		{
+			.name = "PROVIDE_BUFFERS",
+			.prep = asyncring__provide_buffers_prep,
+			.issue = asyncring__provide_buffers_issue,
+			.properties = OP_IOPOLL,
+		},
+	[ASYNCRING_OP_REMOVE_BUFFERS] =
+		{
+			.name = "REMOVE_BUFFERS",
+			.prep = asyncring__remove_buffers_prep,
+			.issue = asyncring__remove_buffers_issue,
+			.properties = OP_IOPOLL,
+		},
 	[ASYNCRING_OP_TEE] =
 		{
 			.name = "TEE",
@@ -361,7 +373,13 @@ static const struct op table[] = {
 			.cleanup = asyncring__send_cleanup,
 			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
 		},
-	[ASYNCRING_OP_READ_MULTISHOT] = {.name = "READ_MULTISHOT"},
+	[ASYNCRING_OP_READ_MULTISHOT] =
+		{
+			.name = "READ_MULTISHOT",
+			.prep = asyncring__read_multishot_prep,
+			.issue = asyncring__read_multishot_issue,
+			.properties = OP_FILE | OP_POLL_IN | OP_BUFFER_SELECT,
+		},
 	[ASYNCRING_OP_WAITID] = {.name = "WAITID"},
 	[ASYNCRING_OP_FUTEX_WAIT] = {.name = "FUTEX_WAIT"},
 	[ASYNCRING_OP_FUTEX_WAKE] = {.name = "FUTEX_WAKE"},

@@ -41,20 +41,38 @@ static size_t buf_ring_size(unsigned int nentries)
 	return nentries * sizeof(struct asyncring_buf);
 }
 
+/* Memory for the ring, unless the library is to allocate it. 0 or a negative errno. */
+static int allocate(struct asyncring_buf_reg *reg)
+{
+	void *memory;
+
+	if (reg->flags & ASYNCRING_PBUF_RING_MMAP)
+		return 0;
+	memory = mmap(NULL, buf_ring_size(reg->ring_entries), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	reg->ring_addr = asyncring__pointer(memory);
+	return 0;
+}
+
 struct asyncring_buf_ring *asyncring_setup_buf_ring(struct asyncring *ring, unsigned int nentries,
 						    int bgid, unsigned int flags, int *err)
 {
-	struct asyncring_buf_reg reg = {.ring_entries = nentries, .bgid = (__u16)bgid};
-	void *memory = mmap(NULL, buf_ring_size(nentries), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int ret = -errno;
+	struct asyncring_buf_reg reg = {
+		.ring_entries = nentries,
+		.bgid = (__u16)bgid,
+		.flags = (__u16)flags,
+	};
+	int ret = allocate(&reg);
 
-	if (memory != MAP_FAILED) {
-		reg.ring_addr = asyncring__pointer(memory);
-		ret = asyncring_register_buf_ring(ring, &reg, flags);
+	if (!ret) {
+		ret = asyncring_register_buf_ring(ring, &reg, 0);
+		/* Filled with zeros, which is an empty ring. */
 		if (!ret)
-			return memory; /* zeros, which is an empty ring */
-		munmap(memory, buf_ring_size(nentries));
+			return (struct asyncring_buf_ring *)(uintptr_t)reg.ring_addr;
+		if (reg.ring_addr)
+			munmap((void *)(uintptr_t)reg.ring_addr, buf_ring_size(nentries));
 	}
 	if (err)
 		*err = ret;

@@ -325,4 +325,40 @@ static inline void io_uring_prep_writev_fixed(struct io_uring_sqe *sqe, int fd,
 }
 #endif
 
+/* Rings of provided buffers. */
+#if HARNESS_LIBURING_BEFORE(2, 4)
+#define IOU_PBUF_RING_MMAP    1
+#define IORING_OFF_PBUF_RING  0x80000000ull
+#define IORING_OFF_PBUF_SHIFT 16
+#endif
+#if HARNESS_LIBURING_BEFORE(2, 6)
+struct io_uring_buf_status {
+	__u32 buf_group;
+	__u32 head;
+	__u32 resv[8];
+};
+
+static inline int io_uring_buf_ring_head(struct io_uring *ring, int group, uint16_t *head)
+{
+	struct io_uring_buf_status status = {.buf_group = (__u32)group};
+	int ret =
+		io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_PBUF_STATUS, &status, 1);
+
+	if (!ret)
+		*head = (uint16_t)status.head;
+	return ret;
+}
+
+static inline void io_uring_prep_read_multishot(struct io_uring_sqe *sqe, int fd, unsigned bytes,
+						__u64 offset, int group)
+{
+	io_uring_prep_rw(IORING_OP_READ_MULTISHOT, sqe, fd, NULL, bytes, offset);
+	sqe->buf_group = (__u16)group;
+	sqe->flags = IOSQE_BUFFER_SELECT;
+}
+#endif
+#if HARNESS_LIBURING_BEFORE(2, 8)
+#define IOU_PBUF_RING_INC 2
+#endif
+
 #endif /* CONFORMANCE_NEWER_H */

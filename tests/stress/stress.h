@@ -231,6 +231,7 @@ static inline void stress_submit(struct asyncring *ring, unsigned count)
 struct completion {
 	uint64_t user_data;
 	int32_t res;
+	uint32_t flags;
 };
 
 /* Wait for a completion and take it out. */
@@ -244,7 +245,7 @@ static inline struct completion stress_next(struct asyncring *ring)
 		error = asyncring_wait_cqe(ring, &cqe);
 	while (error == -EINTR);
 	check_equal(error, 0);
-	copy = (struct completion){cqe->user_data, cqe->res};
+	copy = (struct completion){cqe->user_data, cqe->res, cqe->flags};
 	asyncring_cqe_seen(ring, cqe);
 	return copy;
 }

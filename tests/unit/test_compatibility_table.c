@@ -232,10 +232,10 @@ static bool register_call(const char *name)
 
 static bool needs_row(const char *name)
 {
-	static const char *const families[] = {"OP_",		"SQE_",	     "SETUP_",	"FEAT_",
-					       "ENTER_",	"CQE_F_",    "SQ_",	"CQ_",
-					       "ASYNC_CANCEL_", "NOP_",	     "MSG_",	"FSYNC_",
-					       "SPLICE_F",	"FIXED_FD_", "RW_ATTR_"};
+	static const char *const families[] = {
+		"OP_",	    "SQE_",	 "SETUP_",	  "FEAT_",     "ENTER_", "CQE_F_",
+		"SQ_",	    "CQ_",	 "ASYNC_CANCEL_", "NOP_",      "MSG_",	 "FSYNC_",
+		"SPLICE_F", "FIXED_FD_", "RW_ATTR_",	  "PBUF_RING_"};
 
 	if (ends(name, "_LAST") || ends(name, "_BIT") || !strcmp(name, "OP_SUPPORTED"))
 		return false;
@@ -477,6 +477,7 @@ union argument {
 	struct asyncring_sync_cancel_reg cancel;
 	struct asyncring_clock_register clock;
 	struct asyncring_clone_buffers clone;
+	struct asyncring_buf_reg buffers;
 	struct asyncring_file_index_range range;
 	struct asyncring_restriction restriction;
 	struct asyncring_sqe sqe;
@@ -531,6 +532,9 @@ static unsigned sane_argument(unsigned call, union argument *argument, int *fd)
 	case ASYNCRING_REGISTER_ENABLE_RINGS:
 	case ASYNCRING_UNREGISTER_IOWQ_AFF:
 		return 0;
+	case ASYNCRING_REGISTER_PBUF_RING:
+		argument->buffers.ring_entries = 1;
+		return 1;
 	case ASYNCRING_REGISTER_CLOCK:
 		argument->clock.clockid = CLOCK_MONOTONIC;
 		return 0;
@@ -658,6 +662,26 @@ static void attributes(void **state)
 	judge_family("RW_ATTR_", ask_attribute);
 }
 
+static int ask_buffer_ring_flag(unsigned flag)
+{
+	struct asyncring_buf_ring *buffers;
+	struct asyncring ring;
+	int result = 0;
+
+	assert_int_equal(asyncring_queue_init(4, &ring, 0), 0);
+	buffers = asyncring_setup_buf_ring(&ring, 1, 0, flag, &result);
+	if (buffers)
+		assert_int_equal(asyncring_free_buf_ring(&ring, buffers, 1, 0), 0);
+	asyncring_queue_exit(&ring);
+	return result;
+}
+
+static void buffer_ring_flags(void **state)
+{
+	(void)state;
+	judge_family("PBUF_RING_", ask_buffer_ring_flag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -673,6 +697,7 @@ int main(void)
 		cmocka_unit_test(nop_flags),
 		cmocka_unit_test(message_flags),
 		cmocka_unit_test(attributes),
+		cmocka_unit_test(buffer_ring_flags),
 	};
 
 	return cmocka_run_group_tests(tests, read_both, NULL);

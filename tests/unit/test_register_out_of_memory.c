@@ -12,6 +12,7 @@ enum { PAGE = 4096, COUNT = 3, MANY = 100, HELD = 100 };
 
 static struct asyncring ring, source;
 static char memory[COUNT * PAGE];
+static _Alignas(PAGE) char buffer_ring[PAGE];
 static int pipe_fds[2], event_fd, held[HELD];
 
 /* Allocations that may still succeed; negative: as many as are wanted. */
@@ -110,6 +111,35 @@ static int unregister_eventfd(void)
 	return asyncring_unregister_eventfd(&ring);
 }
 
+static int register_buffer_ring(void)
+{
+	struct asyncring_buf_reg reg = {
+		.ring_addr = (uintptr_t)buffer_ring,
+		.ring_entries = 8,
+		.bgid = 300,
+	};
+
+	return asyncring_register_buf_ring(&ring, &reg, 0);
+}
+
+static int unregister_buffer_ring(void)
+{
+	return asyncring_unregister_buf_ring(&ring, 300);
+}
+
+static int provide_buffers(void)
+{
+	/* More than there is room for when a group is made. */
+	asyncring_prep_provide_buffers(support_sqe(&ring), memory, 1, 100, 600, 0);
+	return support_run(&ring);
+}
+
+static int remove_buffers(void)
+{
+	asyncring_prep_remove_buffers(support_sqe(&ring), 1000, 600);
+	return support_run(&ring) == 100 ? 0 : -1;
+}
+
 static int nothing(void)
 {
 	return 0;
@@ -133,6 +163,8 @@ static const struct attempt attempts[] = {
 	{"file update", register_sparse_files, update_file, unregister_files, 1, 1},
 	{"file anywhere", register_sparse_files, update_file_anywhere, unregister_files, 1, 0},
 	{"personality", nothing, register_personality, nothing, 0, 0},
+	{"buffer ring", nothing, register_buffer_ring, unregister_buffer_ring, 0, 0},
+	{"provided buffers", nothing, provide_buffers, remove_buffers, 0, 0},
 	{"eventfd", nothing, register_eventfd, unregister_eventfd, 0, 0},
 };
 

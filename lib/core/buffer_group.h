@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Groups of provided buffers: what provided.c picks from and buffer_group.c sets up. Everything
+ * here needs the ring's submit_lock.
+ *
+ * A group is either a ring in memory shared with the application or, with PROVIDE_BUFFERS, a queue
+ * of the library's own. Nothing read from shared memory is trusted: indices are masked, counts
+ * bounded, each field read once.
+ */
+#ifndef ASYNCRING__BUFFER_GROUP_H
+#define ASYNCRING__BUFFER_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <asyncring/abi.h>
+
+struct ring;
+
+/* A buffer given with PROVIDE_BUFFERS. */
+struct provided_buffer {
+	uint64_t address;
+	uint32_t length;
+	uint16_t id;
+};
+
+struct buffer_group {
+	/* The ring; entries is NULL if the group is a queue. Constant while it is registered. */
+	struct asyncring_buf *entries;
+	uint16_t mask;
+	bool incremental;
+	uint32_t min_left;  /* incremental: with less than this left a buffer is used up */
+	size_t mapped_size; /* of the library's own view of memory it has allocated, or 0 */
+	uint16_t head;	    /* the next entry; free-running */
+
+	/* The queue: circular, its capacity a power of two or 0. */
+	struct provided_buffer *queue;
+	uint32_t capacity, first, count;
+};
+
+/* The group @id of @ring, or NULL. */
+struct buffer_group *asyncring__buffer_group(struct ring *ring, uint16_t id);
+
+/*
+ * PROVIDE_BUFFERS: @count buffers of @length bytes one after the other from @address, with
+ * ids counting from @id, as far as there is room in @group, which is made if need be. 0, -EINVAL
+ * (it is a ring), -EOVERFLOW (no room at all), -ENOMEM.
+ */
+int asyncring__buffers_provide(struct ring *ring, uint16_t group, uint64_t address, uint32_t length,
+			       uint32_t count, uint16_t id);
+
+/* REMOVE_BUFFERS: how many there were of @count; -ENOENT, -EINVAL (it is a ring). */
+int asyncring__buffers_remove(struct ring *ring, uint16_t group, uint32_t count);
+
+#endif

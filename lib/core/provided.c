@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Picking provided buffers and taking them: what operations do with groups (provided.h).
+ *
+ * A ring's tail and entries are the application's to write at any time. The tail is read with
+ * acquire, which pairs with the application's release, so the entries before it are there; each
+ * field of an entry is then read once, because data received into a buffer may overwrite the ring
+ * itself. A tail that is nonsense makes at most as many buffers as the ring has entries.
+ */
+#include "provided.h"
+
+#include "buffer_group.h"
+#include "core.h"
+
+/* The tail lies over the reserved field of the first entry. */
+static uint16_t ring_tail(const struct buffer_group *group)
+{
+	return __atomic_load_n(&group->entries[0].resv, __ATOMIC_ACQUIRE);
+}
+
+static struct asyncring_buf *ring_entry(const struct buffer_group *group, unsigned index)
+{
+	return &group->entries[(group->head + index) & group->mask];
+}
+
+static unsigned ring_available(const struct buffer_group *group)
+{
+	unsigned available = (uint16_t)(ring_tail(group) - group->head);
+
+	return available <= group->mask ? available : group->mask + 1u;
+}
+
+/* How many vectors were filled in; see asyncring__buffers_pick. */
+static unsigned peek_ring(const struct buffer_group *group, struct iovec *vectors, unsigned max,
+			  uint32_t wanted, uint16_t *first_id)
+{
+	bool bundle = max > 1;
+	unsigned available = ring_available(group);
+	uint32_t left = wanted ? wanted : INT32_MAX;
+	unsigned count = 0;
+
+	if (max > available)
+		max = available;
+	while (count < max) {
+		const struct asyncring_buf *entry = ring_entry(group, count);
+		uint64_t address = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
+		uint32_t length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
+
+		/* A buffer that would not be filled is left for the next, unless it is shared. */
+		if (!address || (count && length > left && !group->incremental))
+			break;
+		/* What a transfer into no room at all gives would be taken for the end. */
+		if (bundle && !length)
+			break;
+		if (!count)
+			*first_id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
+		if (length > left)
+			length = left;
+		vectors[count].iov_base = (void *)(uintptr_t)address;
+		vectors[count++].iov_len = length;
+		left -= length;
+		if (!left)
+			break;
+	}
+	return count;
+}
+
+static unsigned peek_queue(const struct buffer_group *group, struct iovec *vector, uint32_t wanted,
+			   uint16_t *id)
+{
+	const struct provided_buffer *buffer;
+
+	if (!group->count)
+		return 0;
+	buffer = &group->queue[group->first & (group->capacity - 1)];
+	vector->iov_base = (void *)(uintptr_t)buffer->address;
+	vector->iov_len = wanted && wanted < buffer->length ? wanted : buffer->length;
+	*id = buffer->id;
+	return 1;
+}
+
+/*
+ * @bytes of the incremental buffers at the head are used. True if the last of them is used up, as
+ * one is that has no more than an unusable rest.
+ */
+static bool advance_incremental(struct buffer_group *group, uint64_t bytes)
+{
+	while (bytes) {
+		struct asyncring_buf *entry = ring_entry(group, 0);
+		uint32_t length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
+		uint32_t used = bytes < length ? (uint32_t)bytes : length;
+		uint32_t left = length - used;
+
+		/* The length was changed behind our back. */
+		if (!used)
+			return false;
+		if (left && left >= group->min_left) {
+			uint64_t address = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
+
+			__atomic_store_n(&entry->addr, address + used, __ATOMIC_RELAXED);
+			__atomic_store_n(&entry->len, left, __ATOMIC_RELAXED);
+			return false;
+		}
+		__atomic_store_n(&entry->len, 0, __ATOMIC_RELAXED);
+		group->head++;
+		bytes -= used;
+		if (!bytes)
+			return true;
+	}
+	return false;
+}
+
+/* How many of the buffers picked @bytes have gone into. */
+static unsigned buffers_used(const struct picked_buffers *picked, uint64_t bytes)
+{
+	unsigned used = 0;
+
+	if (!picked->bundle)
+		return picked->count;
+	while (bytes && used < picked->count) {
+		uint64_t length = picked->vectors[used++].iov_len;
+
+		bytes -= bytes < length ? bytes : length;
+	}
+	return used;
+}
+
+/* Take what is used of @picked, and say it in the flags of a CQE. */
+static uint32_t consume(struct buffer_group *group, const struct picked_buffers *picked,
+			uint64_t bytes)
+{
+	uint32_t flags = ASYNCRING_CQE_F_BUFFER | (uint32_t)picked->first_id
+							  << ASYNCRING_CQE_BUFFER_SHIFT;
+
+	if (!picked->from_ring) {
+		group->first++;
+		group->count--;
+	} else if (!group->incremental) {
+		group->head = (uint16_t)(group->head + buffers_used(picked, bytes));
+	} else if (!advance_incremental(group, bytes)) {
+		flags |= ASYNCRING_CQE_F_BUF_MORE;
+	}
+	return flags;
+}
+
+/* The number of vectors filled in, 0 if there is no buffer to be had. submit_lock held. */
+static unsigned peek(const struct buffer_group *group, struct iovec *vectors, unsigned max,
+		     uint32_t wanted, struct picked_buffers *picked)
+{
+	if (!group)
+		return 0;
+	picked->vectors = vectors;
+	picked->from_ring = group->entries;
+	picked->bundle = picked->from_ring && max > 1;
+	picked->first_id = 0;
+	picked->count = picked->from_ring
+				? peek_ring(group, vectors, max, wanted, &picked->first_id)
+				: peek_queue(group, vectors, wanted, &picked->first_id);
+	return picked->count;
+}
+
+int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struct iovec *vectors,
+			    unsigned max, uint32_t wanted, struct picked_buffers *picked)
+{
+	struct ring *ring = request->ring;
+	unsigned count;
+
+	issue_lock(ring, issue_flags);
+	picked->locked = !(issue_flags & ISSUE_LOCKED);
+	count = peek(asyncring__buffer_group(ring, request->buf_index), vectors, max, wanted,
+		     picked);
+	if (count)
+		return (int)count;
+	issue_unlock(ring, issue_flags);
+	return -ENOBUFS;
+}
+
+uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffers *picked,
+				   uint64_t bytes)
+{
+	struct ring *ring = request->ring;
+	uint32_t flags = consume(asyncring__buffer_group(ring, request->buf_index), picked, bytes);
+
+	if (picked->locked)
+		ring_unlock(ring);
+	return flags;
+}
+
+void asyncring__buffers_return(struct request *request, struct picked_buffers *picked)
+{
+	if (picked->locked)
+		ring_unlock(request->ring);
+}
+
+int asyncring__buffers_take(struct request *request, unsigned issue_flags, struct iovec *vector,
+			    uint32_t wanted)
+{
+	struct picked_buffers picked;
+	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, &picked);
+
+	if (count < 0)
+		return count;
+	request->completion.flags |= asyncring__buffers_commit(request, &picked, vector->iov_len);
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What rw.c and rw_select.c, which picks the buffers for it, share of reads and writes. */
+#ifndef ASYNCRING__RW_H
+#define ASYNCRING__RW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "../core/hint.h"
+#include "ops.h"
+
+enum { TRANSFER_MAX = 0x7ffff000 }; /* what one call of the kernel's moves at most */
+
+/* The operation's part of the request: its owner's. */
+struct rw {
+	struct iovec single;	    /* the buffer of the forms without a vector */
+	const struct iovec *vector; /* &single, the application's array, or our copy of it */
+	uint32_t count;		    /* of vector */
+	uint32_t flags;		    /* RWF_* */
+	int64_t offset;
+	uint64_t done; /* bytes moved so far */
+	bool write;
+	bool vectored;
+	bool fixed;
+	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
+	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
+};
+
+/* One attempt, as issue() is called; the vectors are known. */
+enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags);
+
+/* Set the result, which is @result only if nothing was moved before. */
+enum issue_result asyncring__rw_finish(struct request *request, long result);
+
+/* @error, or -EBADF: that there is no such file comes before what is wrong with a buffer. */
+int asyncring__rw_file_first(const struct request *request, int error);
+
+/*
+ * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
+ * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
+ * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
+ * ones, which are made in the way the hint says) it is renewed.
+ */
+struct hint asyncring__rw_hint(const struct request *request, bool blocking);
+
+/* ---- rw_select.c ---- */
+
+/*
+ * READV with BUFFER_SELECT: its one vector says how long the buffer may be, and nothing else. 0,
+ * -EINVAL, -EFAULT.
+ */
+int asyncring__rw_prep_select(struct request *request);
+
+/* issue() with BUFFER_SELECT. */
+enum issue_result asyncring__rw_issue_selected(struct request *request, unsigned flags);
+
+#endif
