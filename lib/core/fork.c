@@ -15,6 +15,7 @@
 #include "../engine/futex_waiter.h"
 #include "core.h"
 #include "fork.h"
+#include "../ops/socket.h"
 
 static void before(void)
 {
@@ -23,10 +24,12 @@ static void before(void)
 	asyncring__pool_before_fork();
 	asyncring__files_before_fork();
 	asyncring__rings_before_fork();
+	asyncring__sockets_before_fork();
 }
 
 static void after_in_parent(void)
 {
+	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_parent();
 	asyncring__files_after_fork_parent();
 	asyncring__pool_after_fork_parent();
@@ -36,6 +39,7 @@ static void after_in_parent(void)
 
 static void after_in_child(void)
 {
+	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_child();
 	asyncring__files_after_fork_child();
 	asyncring__pool_after_fork_child();

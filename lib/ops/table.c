@@ -76,8 +76,31 @@ static const struct op table[] = {
 			.issue = asyncring__sync_file_range_issue,
 			.properties = OP_FILE | OP_WORKER,
 		},
-	[ASYNCRING_OP_SENDMSG] = {.name = "SENDMSG"},
-	[ASYNCRING_OP_RECVMSG] = {.name = "RECVMSG"},
+	[ASYNCRING_OP_SENDMSG] =
+		{
+			.name = "SENDMSG",
+			.prep = asyncring__sendmsg_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO,
+		},
+	[ASYNCRING_OP_RECVMSG] =
+		{
+			.name = "RECVMSG",
+			.prep = asyncring__recvmsg_prep,
+			.issue = asyncring__recv_issue,
+			.copy_args = asyncring__recv_copy_args,
+			.cleanup = asyncring__recv_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_ACCEPT] =
+		{
+			.name = "ACCEPT",
+			.prep = asyncring__accept_prep,
+			.issue = asyncring__accept_issue,
+			.properties = OP_FILE | OP_IOPRIO,
+		},
 	[ASYNCRING_OP_TIMEOUT] =
 		{
 			.name = "TIMEOUT",
@@ -93,12 +116,19 @@ static const struct op table[] = {
 			.issue = asyncring__timeout_remove_issue,
 			.properties = OP_SUBMITTER,
 		},
-	[ASYNCRING_OP_ACCEPT] = {.name = "ACCEPT"},
 	[ASYNCRING_OP_ASYNC_CANCEL] =
 		{
 			.name = "ASYNC_CANCEL",
 			.prep = asyncring__cancel_prep,
 			.issue = asyncring__cancel_issue,
+		},
+	[ASYNCRING_OP_CONNECT] =
+		{
+			.name = "CONNECT",
+			.prep = asyncring__connect_prep,
+			.issue = asyncring__connect_issue,
+			.copy_args = asyncring__connect_copy_args,
+			.properties = OP_FILE,
 		},
 	[ASYNCRING_OP_LINK_TIMEOUT] =
 		{
@@ -108,7 +138,6 @@ static const struct op table[] = {
 			.unpark = asyncring__timeout_unpark,
 			.properties = OP_SUBMITTER | OP_LINK_TIMEOUT,
 		},
-	[ASYNCRING_OP_CONNECT] = {.name = "CONNECT"},
 	[ASYNCRING_OP_FALLOCATE] =
 		{
 			.name = "FALLOCATE",
@@ -176,8 +205,24 @@ static const struct op table[] = {
 			.issue = asyncring__madvise_issue,
 			.properties = OP_WORKER,
 		},
-	[ASYNCRING_OP_SEND] = {.name = "SEND"},
-	[ASYNCRING_OP_RECV] = {.name = "RECV"},
+	[ASYNCRING_OP_SEND] =
+		{
+			.name = "SEND",
+			.prep = asyncring__send_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_RECV] =
+		{
+			.name = "RECV",
+			.prep = asyncring__recv_prep,
+			.issue = asyncring__recv_issue,
+			.copy_args = asyncring__recv_copy_args,
+			.cleanup = asyncring__recv_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
 	[ASYNCRING_OP_OPENAT2] =
 		{
 			.name = "OPENAT2",
@@ -222,7 +267,13 @@ static const struct op table[] = {
 			.cleanup = asyncring__splice_cleanup,
 			.properties = OP_FILE | OP_UNBOUNDED,
 		},
-	[ASYNCRING_OP_SHUTDOWN] = {.name = "SHUTDOWN"},
+	[ASYNCRING_OP_SHUTDOWN] =
+		{
+			.name = "SHUTDOWN",
+			.prep = asyncring__shutdown_prep,
+			.issue = asyncring__shutdown_issue,
+			.properties = OP_FILE,
+		},
 	[ASYNCRING_OP_RENAMEAT] =
 		{
 			.name = "RENAMEAT",
@@ -296,10 +347,37 @@ static const struct op table[] = {
 			.issue = asyncring__getxattr_issue,
 			.properties = OP_WORKER,
 		},
-	[ASYNCRING_OP_SOCKET] = {.name = "SOCKET"},
-	[ASYNCRING_OP_URING_CMD] = {.name = "URING_CMD"},
-	[ASYNCRING_OP_SEND_ZC] = {.name = "SEND_ZC"},
-	[ASYNCRING_OP_SENDMSG_ZC] = {.name = "SENDMSG_ZC"},
+	[ASYNCRING_OP_SOCKET] =
+		{
+			.name = "SOCKET",
+			.prep = asyncring__socket_prep,
+			.issue = asyncring__socket_issue,
+		},
+	[ASYNCRING_OP_URING_CMD] =
+		{
+			.name = "URING_CMD",
+			.prep = asyncring__uring_cmd_prep,
+			.issue = asyncring__uring_cmd_issue,
+			.properties = OP_FILE | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_SEND_ZC] =
+		{
+			.name = "SEND_ZC",
+			.prep = asyncring__send_zc_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
+		},
+	[ASYNCRING_OP_SENDMSG_ZC] =
+		{
+			.name = "SENDMSG_ZC",
+			.prep = asyncring__sendmsg_zc_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
+		},
 	[ASYNCRING_OP_READ_MULTISHOT] =
 		{
 			.name = "READ_MULTISHOT",
@@ -349,8 +427,21 @@ static const struct op table[] = {
 			.issue = asyncring__ftruncate_issue,
 			.properties = OP_FILE | OP_WORKER | OP_SERIAL_INODE,
 		},
-	[ASYNCRING_OP_BIND] = {.name = "BIND"},
-	[ASYNCRING_OP_LISTEN] = {.name = "LISTEN"},
+	[ASYNCRING_OP_BIND] =
+		{
+			.name = "BIND",
+			.prep = asyncring__bind_prep,
+			.issue = asyncring__bind_issue,
+			.copy_args = asyncring__bind_copy_args,
+			.properties = OP_FILE,
+		},
+	[ASYNCRING_OP_LISTEN] =
+		{
+			.name = "LISTEN",
+			.prep = asyncring__listen_prep,
+			.issue = asyncring__listen_issue,
+			.properties = OP_FILE,
+		},
 	[ASYNCRING_OP_RECV_ZC] = {.name = "RECV_ZC"},
 	[ASYNCRING_OP_EPOLL_WAIT] =
 		{
