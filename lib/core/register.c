@@ -445,8 +445,6 @@ static int send_message(uint64_t arg, unsigned count)
 		return -EINVAL;
 	if (asyncring__copy_in(&sqe, arg, sizeof(sqe)))
 		return -EFAULT;
-	if (sqe.flags || sqe.opcode != ASYNCRING_OP_MSG_RING)
-		return -EINVAL;
 	return asyncring__msg_ring_send(&sqe);
 }
 

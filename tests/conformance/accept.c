@@ -12,7 +12,7 @@ static void a_waiting_connection_is_accepted_at_once(void **state)
 	int client = net_connect(listener);
 	struct sockaddr_in peer, own = net_address_of(client);
 	socklen_t length = sizeof(peer);
-	struct harness_cqe cqe;
+	struct harness_cqe cqe = {0};
 
 	ops_prep(&ops->ring, 7, 0, accept, listener, (struct sockaddr *)&peer, &length, 0);
 	harness_submit(&ops->ring, 1);
@@ -36,7 +36,7 @@ static void check_waiting(struct io_uring *ring, int listener_flags, unsigned sq
 	int listener = net_listener(listener_flags);
 	struct sockaddr_in peer;
 	socklen_t length = sizeof(peer);
-	struct harness_cqe cqe;
+	struct harness_cqe cqe = {0};
 	int client;
 
 	ops_prep(ring, 1, sqe_flags, accept, listener, (struct sockaddr *)&peer, &length,
@@ -115,7 +115,7 @@ static void with_dontwait_nothing_is_eagain(void **state)
 {
 	struct ops *ops = *state;
 	int listener = net_listener(0);
-	struct harness_cqe cqe;
+	struct harness_cqe cqe = {0};
 	int client;
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -145,7 +145,7 @@ static void poll_first_finds_what_is_there(void **state)
 	struct ops *ops = *state;
 	int listener = net_listener(0);
 	int client = net_connect(listener);
-	struct harness_cqe cqe;
+	struct harness_cqe cqe = {0};
 
 	ops_prep(&ops->ring, 3, 0, accept, listener, NULL, NULL, 0)->ioprio =
 		IORING_ACCEPT_POLL_FIRST;
@@ -176,7 +176,7 @@ static void the_flag_says_if_more_are_waiting(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		clients[i] = net_connect(listener);
 	for (unsigned i = 0; i < 3; i++) {
-		struct harness_cqe cqe;
+		struct harness_cqe cqe = {0};
 
 		ops_prep(&ops->ring, 0, 0, accept, listener, NULL, NULL, 0);
 		cqe = harness_complete(&ops->ring);
@@ -321,7 +321,7 @@ static void a_closed_listener_stays_pending(void **state)
 	int listener = net_listener(0);
 	struct sockaddr_in address = net_address_of(listener);
 	int client = net_tcp(0);
-	struct harness_cqe cqe;
+	struct harness_cqe cqe = {0};
 
 	ops_prep(&ops->ring, 1, 0, accept, listener, NULL, NULL, 0);
 	harness_submit(&ops->ring, 1);

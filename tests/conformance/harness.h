@@ -427,16 +427,20 @@ static inline bool harness_readable(int fd)
 	return poll(&entry, 1, 0) == 1 && (entry.revents & POLLIN);
 }
 
-/* Wait until fd is readable; false if it never becomes so. Safe in any thread. */
+/*
+ * Wait until fd is readable; false if it never becomes so. Safe in any thread. Asked again and
+ * again, because the kernel does not wake who polls a ring with DEFER_TASKRUN.
+ */
 static inline bool harness_wait_readable(int fd)
 {
+	uint64_t end = harness_now_ns() + HARNESS_WAIT_MS * 1000000ull * harness_timeout_factor();
 	struct pollfd entry = {.fd = fd, .events = POLLIN};
-	int ret;
 
 	do {
-		ret = poll(&entry, 1, (int)(HARNESS_WAIT_MS * harness_timeout_factor()));
-	} while (ret < 0 && errno == EINTR);
-	return ret == 1 && (entry.revents & POLLIN);
+		if (poll(&entry, 1, 10) == 1)
+			return entry.revents & POLLIN;
+	} while (harness_now_ns() < end);
+	return false;
 }
 
 /*

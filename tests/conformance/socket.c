@@ -23,7 +23,7 @@ static void it_makes_what_was_asked_for(void **state)
 	struct ops *ops = *state;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct harness_cqe cqe;
+		struct harness_cqe cqe = {0};
 
 		ops_prep(&ops->ring, 7, 0, socket, kinds[i].domain, kinds[i].type,
 			 kinds[i].protocol, 0);

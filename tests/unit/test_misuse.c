@@ -50,6 +50,8 @@ static void null_pointers_in_entries(void **state)
 			if (!ones)
 				sqe->fd = 9999;
 			(void)support_run(&ring);
+			/* A zero-copy send says one thing more. */
+			asyncring_cq_advance(&ring, asyncring_cq_ready(&ring));
 		}
 	}
 }
