@@ -295,9 +295,10 @@ int asyncring_ring_dofork(struct asyncring *ring);
 /*
  * Gives the ring other sizes: p->sq_entries (and p->cq_entries with ASYNCRING_SETUP_CQSIZE);
  * completions and submitted entries that are pending are carried over, and *ring points to the
- * new memory. Submit what get_sqe has handed out first: pointers to entries and to completions are
- * void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN, -EINVAL for others; -EOVERFLOW:
- * too small for what is pending (the old ring is intact); -ENOMEM.
+ * new memory, whose addresses come back in *p. Submit what get_sqe has handed out first: pointers to
+ * entries and to completions are void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN whose
+ * memory is not the application's, -EINVAL for others; -EOVERFLOW: too small for what is pending
+ * (the old ring is intact); -ENOMEM.
  */
 int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p);
 
@@ -529,7 +530,10 @@ int asyncring_close_ring_fd(struct asyncring *ring);
  */
 int asyncring_register_sync_cancel(struct asyncring *ring, struct asyncring_sync_cancel_reg *reg);
 
-/* Carries out a prepared ASYNCRING_OP_MSG_RING entry at once; its result, as cqe->res. */
+/*
+ * Carries out a prepared ASYNCRING_OP_MSG_RING entry (ASYNCRING_MSG_DATA only) at once, for any
+ * thread, and without a ring that it comes from. Its result, as cqe->res.
+ */
 int asyncring_register_sync_msg(struct asyncring_sqe *sqe);
 
 /* --------------------------------------------------------------------------------------------
@@ -540,7 +544,8 @@ int asyncring_register_sync_msg(struct asyncring_sqe *sqe);
 int asyncring_register_clock(struct asyncring *ring, struct asyncring_clock_register *arg);
 /*
  * Registers a region of memory, to be used by asyncring_submit_and_wait_reg(). Wait regions: only
- * on a disabled ring. User memory must stay until the ring's end. 0; -EINVAL; -EFAULT; -EBUSY.
+ * on a disabled ring. User memory must stay until the ring's end; without it the address of the
+ * library's own comes back in the descriptor's user_addr. 0; -EINVAL; -EFAULT; -EBUSY.
  */
 int asyncring_register_region(struct asyncring *ring, struct asyncring_mem_region_reg *reg);
 /* Older form of the above that kernels no longer have: -EINVAL. */

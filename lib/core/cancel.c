@@ -9,6 +9,7 @@
 #include <asyncring.h>
 
 #include "../clock.h"
+#include "../engine/futex_waiter.h"
 #include "../engine/pool.h"
 #include "core.h"
 
@@ -70,17 +71,19 @@ int asyncring__cancel(struct cancel_match *match)
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
 	struct list unstarted, *node;
-	unsigned pending;
+	unsigned waiters = 0, children = 0, pending;
 
 	if (!find_key(match))
 		return -EBADF;
 	/* Those of the same submission have to be where they can be found. */
 	asyncring__batch_hand_over(match->ring);
-	pending = asyncring__pending_cancel(match, all);
+	pending = asyncring__pending_cancel(match, all, &children);
 	if (pending && !all)
-		return 0;
+		return children ? 1 : 0;
 	list_init(&unstarted);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
+	if (all || !(cancelled.taken || cancelled.running))
+		waiters = asyncring__futex_cancel(match, all, &unstarted);
 	while ((node = list_take_first(&unstarted))) {
 		struct request *request = container_of(node, struct request, node);
 
@@ -88,8 +91,16 @@ int asyncring__cancel(struct cancel_match *match)
 		/* The I/O side's reference; if the submission's is gone too, it completes here. */
 		asyncring__request_put_submitter(request);
 	}
+	children += cancelled.counted;
+	if (!all && (waiters || children))
+		return 1;
+	/* Those that wait on futexes, or for children, the kernel counts as one of each kind. */
+	if (match->flags & ASYNCRING_ASYNC_CANCEL_ALL) {
+		pending -= children ? children - 1 : 0;
+		waiters = waiters ? 1 : 0;
+	}
 	if (all)
-		return (int)(pending + cancelled.taken);
+		return (int)(pending + cancelled.taken + waiters);
 	if (cancelled.taken)
 		return 0;
 	return cancelled.running ? -EALREADY : -ENOENT;

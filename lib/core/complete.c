@@ -210,11 +210,16 @@ static void finish_on_worker(struct ring *ring)
 /* The requests are gone: the very last touch of the ring on their behalf. */
 static void deactivate(struct ring *ring, unsigned count)
 {
+	/* While the ring cannot go away: those that the posted completions were counted for. */
+	if (asyncring__count_reached(ring)) {
+		ring_lock(ring);
+		finish_on_worker(ring);
+		ring_unlock(ring);
+	}
 	/* Sequentially consistent: see drain.c. Also the release that a closing thread acquires. */
 	atomic_fetch_sub_explicit(&ring->active, count, memory_order_seq_cst);
 	/* Ring structures are never unmapped, so looking on is safe even if it is closed now. */
-	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst) ||
-	    asyncring__count_reached(ring)) {
+	if (atomic_load_explicit(&ring->drain_active, memory_order_seq_cst)) {
 		ring_lock(ring);
 		finish_on_worker(ring);
 		ring_unlock(ring);

@@ -88,6 +88,12 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd);
 void asyncring__activate_chain(struct request *head);
 
 /*
+ * An engine other than the pool is about to take over @request, from within issue() with @flags:
+ * the I/O side's reference is the engine's from now on, which puts it as a worker does.
+ */
+void asyncring__request_detach(struct request *request, unsigned flags);
+
+/*
  * A worker is about to carry out @request: give it its file, if it has none yet. False if it ends
  * here instead; then its result is set. No lock held, and no canceller may know the request yet
  * unless it has its file already.
@@ -96,9 +102,9 @@ bool asyncring__run_prepare(struct request *request);
 
 /*
  * Carry out @request on a worker, blocking, to its result; the caller has the I/O side's reference
- * and keeps it. No lock held.
+ * and keeps it. False: another engine has taken it over, and the reference with it. No lock held.
  */
-void asyncring__run_blocking(struct request *request);
+bool asyncring__run_blocking(struct request *request);
 
 /* ---- complete.c ---- */
 

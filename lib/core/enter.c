@@ -7,15 +7,22 @@
 
 #include "../engine/sq_thread.h"
 #include "core.h"
+#include "region.h"
 #include "registered_ring.h"
+#include "setup.h"
 #include "wait.h"
 
 enum {
 	ENTER_FLAGS = ASYNCRING_ENTER_GETEVENTS | ASYNCRING_ENTER_SQ_WAKEUP |
 		      ASYNCRING_ENTER_SQ_WAIT | ASYNCRING_ENTER_EXT_ARG |
 		      ASYNCRING_ENTER_REGISTERED_RING | ASYNCRING_ENTER_ABS_TIMER |
-		      ASYNCRING_ENTER_NO_IOWAIT,
+		      ASYNCRING_ENTER_EXT_ARG_REG | ASYNCRING_ENTER_NO_IOWAIT,
 };
+
+uint32_t asyncring__enter_flags(void)
+{
+	return ENTER_FLAGS;
+}
 
 /* The counterpart of a SINGLE_ISSUER ring's promise; an SQPOLL ring takes any submitter. */
 static bool owned_by_other(struct ring *ring)
@@ -24,8 +31,61 @@ static bool owned_by_other(struct ring *ring)
 	       ring->owner_thread != asyncring__thread_number();
 }
 
+/* A structure somewhere in the application's memory. */
+static int read_extended(const void *arg, size_t size, struct asyncring_getevents_arg *ext,
+			 struct wait_arguments *arguments)
+{
+	int error;
+
+	if (size != sizeof(*ext))
+		return -EINVAL;
+	error = asyncring__copy_in(ext, (uintptr_t)arg, sizeof(*ext));
+	if (!error && ext->ts) {
+		error = asyncring__copy_in(&arguments->timeout, ext->ts,
+					   sizeof(arguments->timeout));
+		arguments->has_timeout = true;
+	}
+	return error;
+}
+
+/* An entry of the registered region; @arg is its offset. */
+static int read_registered(const struct ring *ring, const void *arg, size_t size,
+			   struct asyncring_getevents_arg *ext, struct wait_arguments *arguments)
+{
+	struct asyncring_reg_wait wait;
+	int error;
+
+	if (size != sizeof(wait))
+		return -EINVAL;
+	error = asyncring__region_read_wait(ring, (uintptr_t)arg, &wait);
+	if (error)
+		return error;
+	if (wait.flags & ~(uint32_t)ASYNCRING_REG_WAIT_TS)
+		return -EINVAL;
+	ext->min_wait_usec = wait.min_wait_usec;
+	ext->sigmask = wait.sigmask;
+	ext->sigmask_sz = wait.sigmask_sz;
+	arguments->timeout = wait.ts;
+	arguments->has_timeout = wait.flags & ASYNCRING_REG_WAIT_TS;
+	return 0;
+}
+
+/* Waits sleep by the monotonic clock: the point in time of @timeout there. */
+static void from_boottime(struct __kernel_timespec *timeout)
+{
+	struct timespec here, there;
+
+	clock_gettime(CLOCK_MONOTONIC, &here);
+	clock_gettime(CLOCK_BOOTTIME, &there);
+	if (__builtin_sub_overflow(timeout->tv_sec, there.tv_sec - here.tv_sec, &timeout->tv_sec))
+		timeout->tv_sec = 0;
+	if (__builtin_sub_overflow(timeout->tv_nsec, there.tv_nsec - here.tv_nsec,
+				   &timeout->tv_nsec))
+		timeout->tv_nsec = 0;
+}
+
 /* What the kernel reads from its `arg`: a bare signal mask, or with EXT_ARG a structure. */
-static int read_arguments(unsigned flags, const void *arg, size_t size,
+static int read_arguments(const struct ring *ring, unsigned flags, const void *arg, size_t size,
 			  struct wait_arguments *arguments, sigset_t *mask)
 {
 	struct asyncring_getevents_arg ext;
@@ -33,22 +93,20 @@ static int read_arguments(unsigned flags, const void *arg, size_t size,
 	int error;
 
 	if (flags & ASYNCRING_ENTER_EXT_ARG) {
-		if (size != sizeof(ext))
-			return -EINVAL;
-		error = asyncring__copy_in(&ext, (uintptr_t)arg, sizeof(ext));
+		if (flags & ASYNCRING_ENTER_EXT_ARG_REG)
+			error = read_registered(ring, arg, size, &ext, arguments);
+		else
+			error = read_extended(arg, size, &ext, arguments);
 		if (error)
 			return error;
 		arguments->min_wait_usec = ext.min_wait_usec;
 		mask_address = ext.sigmask;
 		size = ext.sigmask_sz;
-		if (ext.ts) {
-			error = asyncring__copy_in(&arguments->timeout, ext.ts,
-						   sizeof(arguments->timeout));
-			if (error)
-				return error;
-			arguments->has_timeout = true;
-			arguments->absolute = flags & ASYNCRING_ENTER_ABS_TIMER;
-		}
+		arguments->absolute = arguments->has_timeout && flags & ASYNCRING_ENTER_ABS_TIMER;
+		/* Relaxed: who changes the clock while others wait cannot tell which they take. */
+		if (arguments->absolute &&
+		    atomic_load_explicit(&ring->boottime, memory_order_relaxed))
+			from_boottime(&arguments->timeout);
 	}
 	if (!mask_address)
 		return 0;
@@ -86,7 +144,7 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	sigset_t mask;
 	int error;
 
-	error = read_arguments(flags, arg, size, &arguments, &mask);
+	error = read_arguments(ring, flags, arg, size, &arguments, &mask);
 	if (error)
 		return error;
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)

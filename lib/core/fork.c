@@ -12,28 +12,39 @@
  */
 #include <pthread.h>
 
+#include "../engine/futex_waiter.h"
 #include "core.h"
 #include "fork.h"
+#include "../ops/socket.h"
 
 static void before(void)
 {
+	asyncring__futex_before_fork();
+	asyncring__attendant_before_fork();
 	asyncring__pool_before_fork();
 	asyncring__files_before_fork();
 	asyncring__rings_before_fork();
+	asyncring__sockets_before_fork();
 }
 
 static void after_in_parent(void)
 {
+	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_parent();
 	asyncring__files_after_fork_parent();
 	asyncring__pool_after_fork_parent();
+	asyncring__attendant_after_fork_parent();
+	asyncring__futex_after_fork_parent();
 }
 
 static void after_in_child(void)
 {
+	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_child();
 	asyncring__files_after_fork_child();
 	asyncring__pool_after_fork_child();
+	asyncring__attendant_after_fork_child();
+	asyncring__futex_after_fork_child();
 }
 
 static int installed_error;

@@ -16,5 +16,8 @@ void asyncring__files_after_fork_child(void);
 void asyncring__pool_before_fork(void);
 void asyncring__pool_after_fork_parent(void);
 void asyncring__pool_after_fork_child(void);
+void asyncring__attendant_before_fork(void);
+void asyncring__attendant_after_fork_parent(void);
+void asyncring__attendant_after_fork_child(void);
 
 #endif

@@ -356,7 +356,20 @@ void asyncring__request_ready(struct request *request, uint32_t events)
 			asyncring__poller_disarm(request);
 		park(request);
 		break;
+	case ISSUE_PENDING:
+		/* Only what was never armed or parked is handed over. */
+		break;
 	}
+}
+
+void asyncring__request_detach(struct request *request, unsigned flags)
+{
+	if (flags & ISSUE_NONBLOCK) {
+		begin_to_wait(request);
+		/* Relaxed: the engine's own lock publishes it. */
+		atomic_store_explicit(&request->references, 2, memory_order_relaxed);
+	} else
+		asyncring__pool_let_go();
 }
 
 bool asyncring__issue_inline(struct request *request)
@@ -384,6 +397,9 @@ bool asyncring__issue_inline(struct request *request)
 		return punt(request, TO_POLLER);
 	case ISSUE_PARKED:
 		park(request);
+		return false;
+	case ISSUE_PENDING:
+		asyncring__request_put_submitter(request);
 		return false;
 	}
 	return end(request);
@@ -451,7 +467,8 @@ static int take_file(struct request *request)
 	return error == -EMFILE || error == -ENFILE ? 0 : error;
 }
 
-static void carry_out(struct request *request)
+/* False: it is another engine's now. */
+static bool carry_out(struct request *request)
 {
 	const struct op *op = request->op;
 	bool wait = request->flags & REQ_WAIT_FIRST;
@@ -462,15 +479,17 @@ static void carry_out(struct request *request)
 
 		if (error) {
 			request_set_result(request, error);
-			return;
+			return true;
 		}
 		result = op->issue(request, 0);
+		if (result == ISSUE_PENDING)
+			return false;
 		wait = result == ISSUE_NEED_POLL;
 		if (wait)
 			continue;
 		if (request->completion.res != -EINTR || op->properties & OP_NO_RESTART ||
 		    asyncring__pool_interrupted())
-			return;
+			return true;
 		request->completion.res = 0;
 		request->flags &= ~REQ_FAILED;
 	}
@@ -492,20 +511,20 @@ bool asyncring__run_prepare(struct request *request)
 	return !error;
 }
 
-void asyncring__run_blocking(struct request *request)
+bool asyncring__run_blocking(struct request *request)
 {
 	struct disguise *disguise;
+	bool over;
 	int error;
 
-	if (!request->credentials) {
-		carry_out(request);
-		return;
-	}
+	if (!request->credentials)
+		return carry_out(request);
 	error = asyncring__credentials_assume(request->credentials, &disguise);
 	if (error) {
 		request_set_result(request, error);
-		return;
+		return true;
 	}
-	carry_out(request);
+	over = carry_out(request);
 	asyncring__credentials_drop(disguise);
+	return over;
 }

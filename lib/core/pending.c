@@ -96,7 +96,8 @@ void asyncring__pending_take_back(struct request *request)
 	list_append(&request->ring->batch.cancelled, &request->completion.node);
 }
 
-static unsigned cancel_in(const struct cancel_match *match, bool all, struct list *bucket)
+static unsigned cancel_in(const struct cancel_match *match, bool all, struct list *bucket,
+			  unsigned *counted)
 {
 	struct list *node, *following;
 	unsigned taken = 0;
@@ -107,6 +108,8 @@ static unsigned cancel_in(const struct cancel_match *match, bool all, struct lis
 		if (!asyncring__cancel_matches(match, request))
 			continue;
 		asyncring__pending_take_back(request);
+		if (request->op->properties & OP_CANCEL_COUNTED)
+			++*counted;
 		taken++;
 		if (!all)
 			break;
@@ -114,14 +117,14 @@ static unsigned cancel_in(const struct cancel_match *match, bool all, struct lis
 	return taken;
 }
 
-unsigned asyncring__pending_cancel(const struct cancel_match *match, bool all)
+unsigned asyncring__pending_cancel(const struct cancel_match *match, bool all, unsigned *counted)
 {
 	struct pending *pending = &match->ring->pending;
 	unsigned taken = 0;
 
 	if (!(match->flags & CANCEL_OTHER_KEYS))
-		return cancel_in(match, all, bucket_of(pending, match->user_data));
+		return cancel_in(match, all, bucket_of(pending, match->user_data), counted);
 	for (uint32_t i = 0; i < pending->bucket_count && (all || !taken); i++)
-		taken += cancel_in(match, all, &pending->buckets[i]);
+		taken += cancel_in(match, all, &pending->buckets[i], counted);
 	return taken;
 }

@@ -36,7 +36,10 @@ struct request *asyncring__pending_find(struct ring *ring, unsigned opcode, uint
 /* Take @request back and end it with -ECANCELED, after what is under way. Within a batch. */
 void asyncring__pending_take_back(struct request *request);
 
-/* Take back what matches, one or @all, and end it with -ECANCELED. How many. Within a batch. */
-unsigned asyncring__pending_cancel(const struct cancel_match *match, bool all);
+/*
+ * Take back what matches, one or @all, and end it with -ECANCELED. How many; those of them with
+ * OP_CANCEL_COUNTED are added to *counted. Within a batch.
+ */
+unsigned asyncring__pending_cancel(const struct cancel_match *match, bool all, unsigned *counted);
 
 #endif

@@ -13,7 +13,9 @@
 
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
+#include "../ops/families.h"
 #include "core.h"
+#include "region.h"
 #include "registered_ring.h"
 #include "resources.h"
 
@@ -321,6 +323,22 @@ static int sync_cancel(struct ring *ring, uint64_t arg, unsigned count)
 	return !arg || count != 1 ? -EINVAL : asyncring__sync_cancel(ring, arg);
 }
 
+static int register_clock(struct ring *ring, uint64_t arg, unsigned count)
+{
+	struct asyncring_clock_register reg;
+
+	if (!arg || count)
+		return -EINVAL;
+	if (asyncring__copy_in(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	if (reg.__resv[0] || reg.__resv[1] || reg.__resv[2])
+		return -EINVAL;
+	if (reg.clockid != CLOCK_MONOTONIC && reg.clockid != CLOCK_BOOTTIME)
+		return -EINVAL;
+	atomic_store_explicit(&ring->boottime, reg.clockid == CLOCK_BOOTTIME, memory_order_relaxed);
+	return 0;
+}
+
 /* These two are called without a ring. */
 static int register_ring_fds(struct ring *ring, uint64_t arg, unsigned count)
 {
@@ -376,7 +394,11 @@ static const struct registration registrations[ASYNCRING_REGISTER_LAST] = {
 	[ASYNCRING_REGISTER_PBUF_STATUS] = {.call = buffer_ring_status},
 	[ASYNCRING_REGISTER_SYNC_CANCEL] = {.call = sync_cancel, .setting = UNLOCKED},
 	[ASYNCRING_REGISTER_FILE_ALLOC_RANGE] = {.call = file_alloc_range},
+	[ASYNCRING_REGISTER_CLOCK] = {.call = register_clock},
 	[ASYNCRING_REGISTER_CLONE_BUFFERS] = {.call = clone_buffers, .setting = UNLOCKED},
+	[ASYNCRING_REGISTER_RESIZE_RINGS] = {.call = asyncring__resize},
+	[ASYNCRING_REGISTER_MEM_REGION] = {.call = asyncring__region_register},
+	[ASYNCRING_REGISTER_QUERY] = {.call = asyncring__query, .setting = STANDALONE},
 };
 
 static int check_caller(const struct ring *ring, unsigned opcode)
@@ -414,6 +436,28 @@ static int call(struct ring *ring, unsigned opcode, uint64_t arg, unsigned nr_ar
 	return result;
 }
 
+/* A message that comes from no ring. */
+static int send_message(uint64_t arg, unsigned count)
+{
+	struct asyncring_sqe sqe;
+
+	if (!arg || count != 1)
+		return -EINVAL;
+	if (asyncring__copy_in(&sqe, arg, sizeof(sqe)))
+		return -EFAULT;
+	if (sqe.flags || sqe.opcode != ASYNCRING_OP_MSG_RING)
+		return -EINVAL;
+	return asyncring__msg_ring_send(&sqe);
+}
+
+/* The calls that name no ring. */
+static int call_without_ring(unsigned opcode, uint64_t arg, unsigned count)
+{
+	if (opcode == ASYNCRING_REGISTER_SEND_MSG_RING)
+		return send_message(arg, count);
+	return opcode == ASYNCRING_REGISTER_QUERY ? asyncring__query(NULL, arg, count) : -EINVAL;
+}
+
 int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned nr_args)
 {
 	bool registered = opcode & ASYNCRING_REGISTER_USE_REGISTERED_RING;
@@ -421,8 +465,10 @@ int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned n
 	int result = 0;
 
 	opcode &= ~ASYNCRING_REGISTER_USE_REGISTERED_RING;
-	if (opcode >= ASYNCRING_REGISTER_LAST || fd == ~0u)
+	if (opcode >= ASYNCRING_REGISTER_LAST)
 		return -EINVAL;
+	if (fd == ~0u)
+		return call_without_ring(opcode, (uintptr_t)arg, nr_args);
 	if (registered)
 		ring = asyncring__registered_ring_get(fd, &result);
 	else
@@ -437,6 +483,7 @@ void asyncring__resources_release(struct ring *ring)
 	if (ring->eventfd)
 		asyncring__file_put(ring->eventfd);
 	ring->eventfd = NULL;
+	asyncring__region_release(ring);
 	asyncring__files_unregister(ring);
 	asyncring__buffers_unregister(ring);
 	asyncring__buffer_groups_release(ring);

@@ -45,4 +45,10 @@ int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned c
 int asyncring__personality_register(struct ring *ring);
 int asyncring__personality_unregister(struct ring *ring, unsigned id);
 
+/* query.c: REGISTER_QUERY, with or without a ring. No lock. */
+int asyncring__query(struct ring *ring, uint64_t arg, unsigned count);
+
+/* resize.c: REGISTER_RESIZE_RINGS. */
+int asyncring__resize(struct ring *ring, uint64_t arg, unsigned count);
+
 #endif

@@ -3,13 +3,15 @@
  * A ring: its memory, what the application sees of it, and everything the library keeps for it.
  *
  * Lock order (a thread that holds one of these takes only later ones):
- *   1. ring->submit_lock    submission, registered resources, drained requests
- *   2. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
- *   3. pool.lock            queues of requests, workers, lanes (engine/pool.c)
- *   4. worker.lock          what one worker is carrying out
- *   5. ring->control->cq_lock  the completion queue and its waiters
- *   6. files.lock           the list of all pins, parked pins (core/file.c)
- *   7. ring_table.lock      descriptor -> ring
+ *   1. ring->submit_lock    submission, registered resources, what is drained, armed or parked
+ *   2. futex.lock           requests that wait on futexes (engine/futex_thread.c)
+ *   3. attendant.lock       the rings nobody waits on (engine/attendant.c)
+ *   4. sq_thread.lock       the rings an SQ thread serves (engine/sq_thread.c)
+ *   5. pool.lock            queues of requests, workers, lanes (engine/pool.c)
+ *   6. worker.lock          what one worker is carrying out
+ *   7. ring->control->cq_lock  the completion queue, its waiters, who drives the poller
+ *   8. files.lock           the list of all pins, parked pins (core/file.c)
+ *   9. ring_table.lock      descriptor -> ring
  * No lock is held across a system call that can block for long, except submit_lock: what a
  * submitter does inline it does under its ring's submit_lock. Threads are woken when the lock is
  * released, but for waiters with a signal mask: their eventfds are written under cq_lock, because
@@ -174,6 +176,10 @@ struct ring {
 	 */
 	unsigned names;
 	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
+	/* Registered waits. Written while the ring is disabled. */
+	uint64_t wait_region;
+	size_t wait_region_size;
+	_Atomic bool boottime; /* the clock of waits; else the monotonic one. Relaxed. */
 	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
@@ -188,6 +194,9 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
+	/* After a change of sizes: what is in use instead, but for the words. submit_lock. */
+	void *resized_memory;
+	size_t resized_size;
 	/*
 	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
 	 * setup, then under ring_table.lock; others look without.
@@ -251,6 +260,8 @@ struct ring {
 	struct buffer_table buffers;
 	struct buffer_groups *buffer_groups; /* buffer_group.c; NULL: none yet */
 	struct restrictions restrictions;
+	void *region_memory; /* of a region that is the library's own */
+	size_t region_size;  /* 0: there is no region */
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;
 

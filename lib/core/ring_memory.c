@@ -6,9 +6,12 @@
  *     control                                         with SETUP_NO_MMAP: the rest is the
  *                                                     application's own memory
  *
- * `control` is what the application must not know of; it comes first, a page of its own.
+ * `control` is what the application must not know of; it comes first, a page of its own. After a
+ * change of sizes (resize.c) CQEs, array and SQEs are in a mapping of their own, whose first page
+ * is the one with the words.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core.h"
 #include "setup.h"
@@ -21,8 +24,6 @@ _Static_assert(offsetof(struct ring_words, sq_mask) == 256, "programs hard-code 
 _Static_assert(offsetof(struct ring_words, sq_dropped) == 272, "programs hard-code the layout");
 _Static_assert(offsetof(struct ring_words, cq_overflow) == 284, "programs hard-code the layout");
 _Static_assert(offsetof(struct ring_words, cqes) == 320, "programs hard-code the layout");
-
-enum { PAGE = 4096 };
 
 static size_t round_up(size_t size, size_t to)
 {
@@ -147,11 +148,12 @@ static void tell_offsets(const struct ring *ring, struct asyncring_params *param
 int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 {
 	bool own = !(ring->flags & ASYNCRING_SETUP_NO_MMAP);
-	size_t sqes_offset = PAGE + round_up(rings_size(ring), PAGE);
-	size_t size = PAGE;
+	size_t page = asyncring__page_size();
+	size_t sqes_offset = page + round_up(rings_size(ring), page);
+	size_t size = page;
 
 	if (own) {
-		size = sqes_offset + round_up((size_t)ring->sq_entries << ring->sqe_shift, PAGE);
+		size = sqes_offset + round_up((size_t)ring->sq_entries << ring->sqe_shift, page);
 	} else {
 		/* First, or the mapping made here might fill a gap in what is checked. */
 		int error = use_application_memory(ring, params);
@@ -165,7 +167,7 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 	ring->memory_size = size;
 	ring->control = ring->memory;
 	if (own) {
-		ring->words = (struct ring_words *)(void *)((char *)ring->memory + PAGE);
+		ring->words = (struct ring_words *)(void *)((char *)ring->memory + page);
 		ring->sqes = (unsigned char *)ring->memory + sqes_offset;
 	}
 	initialise_words(ring);
@@ -176,8 +178,38 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 	return 0;
 }
 
+int asyncring__ring_map_resized(const struct ring *ring, struct ring *resized,
+				struct asyncring_params *params)
+{
+	size_t page = asyncring__page_size();
+	size_t sqes_offset = round_up(rings_size(resized), page);
+	size_t sqes_size = (size_t)resized->sq_entries << resized->sqe_shift;
+	char *memory;
+	long moved;
+
+	resized->resized_size = sqes_offset + round_up(sqes_size, page);
+	memory = sys_mmap_anonymous(resized->resized_size, MAP_SHARED);
+	if (!memory)
+		return -ENOMEM;
+	resized->resized_memory = memory;
+	/* An old size of 0 maps shared memory once more instead of moving it. */
+	moved = sys(SYS_mremap, ring->words, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, memory);
+	if (moved != (long)memory)
+		return -ENOMEM;
+	resized->words = (struct ring_words *)(void *)memory;
+	resized->cqes = resized->words->cqes;
+	if (!(resized->flags & ASYNCRING_SETUP_NO_SQARRAY))
+		resized->sq_array = (uint32_t *)(void *)(memory + array_offset(resized));
+	resized->sqes = (unsigned char *)memory + sqes_offset;
+	tell_offsets(resized, params);
+	return 0;
+}
+
 void asyncring__ring_unmap(struct ring *ring)
 {
+	if (ring->resized_memory)
+		sys_munmap(ring->resized_memory, ring->resized_size);
+	ring->resized_memory = NULL;
 	if (ring->memory)
 		sys_munmap(ring->memory, ring->memory_size);
 	ring->memory = NULL;

@@ -10,6 +10,7 @@
 
 #include <asyncring.h>
 
+#include "../engine/futex_waiter.h"
 #include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
@@ -39,8 +40,18 @@ enum {
 	 ASYNCRING_FEAT_RW_CUR_POS | ASYNCRING_FEAT_CUR_PERSONALITY |                              \
 	 ASYNCRING_FEAT_SQPOLL_NONFIXED | ASYNCRING_FEAT_EXT_ARG | ASYNCRING_FEAT_NATIVE_WORKERS | \
 	 ASYNCRING_FEAT_RSRC_TAGS | ASYNCRING_FEAT_CQE_SKIP | ASYNCRING_FEAT_LINKED_FILE |         \
-	 ASYNCRING_FEAT_REG_REG_RING | ASYNCRING_FEAT_MIN_TIMEOUT | ASYNCRING_FEAT_NO_IOWAIT |     \
-	 ASYNCRING_FEAT_USERSPACE)
+	 ASYNCRING_FEAT_REG_REG_RING | ASYNCRING_FEAT_RECVSEND_BUNDLE |                            \
+	 ASYNCRING_FEAT_MIN_TIMEOUT | ASYNCRING_FEAT_NO_IOWAIT | ASYNCRING_FEAT_USERSPACE)
+
+uint32_t asyncring__setup_features(void)
+{
+	return FEATURES;
+}
+
+uint32_t asyncring__setup_flags(void)
+{
+	return SETUP_FLAGS;
+}
 
 static bool all_set(uint32_t flags, uint32_t wanted)
 {
@@ -149,6 +160,7 @@ static void destroy(struct ring *ring)
 	if (last) {
 		asyncring__pool_retire();
 		asyncring__attendant_retire();
+		asyncring__futex_retire();
 	}
 }
 
@@ -270,6 +282,7 @@ static void let_go_of_inherited(struct ring *ring)
 {
 	sys_close(ring->event_fd);
 	asyncring__wait_release(ring);
+	asyncring__poller_destroy(ring);
 	asyncring__ring_unmap(ring);
 }
 

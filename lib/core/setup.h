@@ -10,5 +10,17 @@ int asyncring__ring_configure(struct ring *ring, unsigned entries, struct asyncr
 /* Allocate and lay out the memory of a configured ring; fills in the offsets of @params. */
 int asyncring__ring_map(struct ring *ring, struct asyncring_params *params);
 void asyncring__ring_unmap(struct ring *ring);
+/*
+ * Memory for @resized, which is configured: like @ring's but for the sizes, with @ring's words in
+ * it. As ring_map; on failure the caller unmaps what there is.
+ */
+int asyncring__ring_map_resized(const struct ring *ring, struct ring *resized,
+				struct asyncring_params *params);
+
+/* What there is, for REGISTER_QUERY: setup.c, enter.c, submit.c. */
+uint32_t asyncring__setup_features(void);
+uint32_t asyncring__setup_flags(void);
+uint32_t asyncring__enter_flags(void);
+uint32_t asyncring__sqe_flags(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "credentials.h"
+#include "setup.h"
 
 enum {
 	SQE_FLAGS_VALID = ASYNCRING_SQE_FIXED_FILE | ASYNCRING_SQE_IO_DRAIN |
@@ -17,6 +18,11 @@ enum {
 			  ASYNCRING_SQE_BUFFER_SELECT | ASYNCRING_SQE_CQE_SKIP_SUCCESS,
 	SQE_FLAGS_LINK = ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK,
 };
+
+uint32_t asyncring__sqe_flags(void)
+{
+	return SQE_FLAGS_VALID;
+}
 
 /* Where a submission stands: the entry just taken, and how many more it may take. */
 struct cursor {
@@ -217,6 +223,9 @@ static int start(struct request *head)
 	}
 	if (asyncring__drain_hold(head))
 		return 0;
+	/* It may post at once, and what was submitted before it is answered before it. */
+	if (head->flags & REQ_MULTISHOT)
+		asyncring__batch_complete(head->ring);
 	if (asyncring__issue_inline(head) && head->flags & REQ_PREP_FAILED)
 		return head->completion.res;
 	return 0;

@@ -22,6 +22,7 @@
 #include "../clock.h"
 #include "../core/core.h"
 #include "../core/driver.h"
+#include "../core/fork.h"
 #include "../core/wait.h"
 #include "poller.h"
 #include "thread.h"

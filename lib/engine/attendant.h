@@ -40,9 +40,4 @@ void asyncring__attend_forget(struct ring *ring);
 /* The last ring of the process is gone: end the thread and wait for that. */
 void asyncring__attendant_retire(void);
 
-/* Around fork(). */
-void asyncring__attendant_before_fork(void);
-void asyncring__attendant_after_fork_parent(void);
-void asyncring__attendant_after_fork_child(void);
-
 #endif

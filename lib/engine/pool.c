@@ -197,21 +197,33 @@ static bool end_waiting(struct request *request)
 	return !taken;
 }
 
-int asyncring__pool_wait_ready(struct request *request)
+long asyncring__pool_wait(struct request *request, long (*sleep)(struct request *request))
 {
-	struct pollfd poll = {.fd = request_fd(request), .events = (short)request->poll_events};
-
 	for (;;) {
-		int ready;
+		long result;
 
 		if (!begin_waiting(request))
 			return -ECANCELED;
-		ready = sys_ppoll(&poll, 1, NULL, NULL);
+		result = sleep(request);
 		if (!end_waiting(request))
 			return -ECANCELED;
-		if (ready != -EINTR) {
-			request->flags |= REQ_READY;
-			return ready < 0 ? ready : 0;
-		}
+		if (result != -EINTR)
+			return result;
 	}
+}
+
+static long sleep_in_poll(struct request *request)
+{
+	struct pollfd poll = {.fd = request_fd(request), .events = (short)request->poll_events};
+
+	return sys_ppoll(&poll, 1, NULL, NULL);
+}
+
+int asyncring__pool_wait_ready(struct request *request)
+{
+	long ready = asyncring__pool_wait(request, sleep_in_poll);
+
+	if (ready != -ECANCELED)
+		request->flags |= REQ_READY;
+	return ready < 0 ? (int)ready : 0;
 }

@@ -33,6 +33,16 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count);
 /* Sleep until the request's file is ready: 0, or -ECANCELED if the request was taken back. */
 int asyncring__pool_wait_ready(struct request *request);
 
+/*
+ * The same with another way to sleep, whose result this is unless the request was taken back. It
+ * must change nothing, because what has come at the last moment is then not for this request; and
+ * it is called again when it answers -EINTR.
+ */
+long asyncring__pool_wait(struct request *request, long (*sleep)(struct request *request));
+
+/* The request is another engine's from now on: the calling worker has none any more. */
+void asyncring__pool_let_go(void);
+
 /* Was the request the calling worker carries out asked to stop? */
 bool asyncring__pool_interrupted(void);
 
@@ -40,6 +50,7 @@ bool asyncring__pool_interrupted(void);
 
 struct pool_cancelled {
 	unsigned taken;	  /* will end with -ECANCELED */
+	unsigned counted; /* of them those with OP_CANCEL_COUNTED */
 	unsigned running; /* were in a system call, which was interrupted */
 };
 

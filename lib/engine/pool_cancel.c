@@ -17,11 +17,18 @@ static bool finished(const struct cancellation *cancellation)
 	return !cancellation->all && cancellation->result.taken + cancellation->result.running > 0;
 }
 
+static void count_taken(struct cancellation *cancellation, const struct request *request)
+{
+	cancellation->result.taken++;
+	if (request->op->properties & OP_CANCEL_COUNTED)
+		cancellation->result.counted++;
+}
+
 static void take_back(struct cancellation *cancellation, struct request *request)
 {
 	request->state = STATE_SUBMITTER;
 	list_append(cancellation->unstarted, &request->node);
-	cancellation->result.taken++;
+	count_taken(cancellation, request);
 }
 
 static bool is_meant(const struct cancellation *cancellation, const struct request *request)
@@ -120,7 +127,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 	if (request && request->state != STATE_TAKEN && is_meant(cancellation, request)) {
 		if (request->state == STATE_WAITING) {
 			request->state = STATE_TAKEN;
-			cancellation->result.taken++;
+			count_taken(cancellation, request);
 		} else
 			cancellation->result.running++;
 		worker->interrupted = true;
@@ -132,7 +139,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, bool all,
 					     struct list *unstarted)
 {
-	struct cancellation cancellation = {match, all, unstarted, {0, 0}};
+	struct cancellation cancellation = {match, all, unstarted, {0, 0, 0}};
 	struct list *node;
 
 	pthread_mutex_lock(&pool.lock);

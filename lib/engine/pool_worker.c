@@ -36,8 +36,24 @@ static void set_current(struct worker *worker, struct request *request)
 	}
 	worker->current = request;
 	if (request)
-		request->state = request->flags & REQ_WAIT_FIRST ? STATE_WAITING : STATE_RUNNING;
+		request->state = request->flags & (REQ_WAIT_FIRST | REQ_SLEEP_FIRST)
+					 ? STATE_WAITING
+					 : STATE_RUNNING;
 	lock_release(&worker->lock);
+}
+
+void asyncring__pool_let_go(void)
+{
+	set_current(asyncring__pool_self, NULL);
+}
+
+/* Carry @request, current, out unless it ended before; what may start now, or NULL. */
+static struct request *finish(struct worker *worker, struct request *request, bool ended)
+{
+	bool over = ended || asyncring__run_blocking(request);
+
+	set_current(worker, NULL);
+	return over ? asyncring__request_put_worker(request) : NULL;
 }
 
 /* Carry out what follows in a chain; not serialised with other requests of the same inode. */
@@ -57,10 +73,7 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 			return;
 		}
 		set_current(worker, request);
-		if (go_on)
-			asyncring__run_blocking(request);
-		set_current(worker, NULL);
-		request = asyncring__request_put_worker(request);
+		request = finish(worker, request, !go_on);
 	}
 }
 
@@ -95,12 +108,9 @@ static void carry_out(struct worker *worker, struct request *request)
 	while (request) {
 		bool serial = request->flags & REQ_SERIAL;
 		uint32_t key = request->serial_key;
-		struct request *next;
+		bool go_on = asyncring__run_prepare(request);
+		struct request *next = finish(worker, request, !go_on);
 
-		if (asyncring__run_prepare(request))
-			asyncring__run_blocking(request);
-		set_current(worker, NULL);
-		next = asyncring__request_put_worker(request);
 		request = serial ? take_over_lane(worker, key, next != NULL) : NULL;
 		carry_out_chain(worker, next);
 	}

@@ -122,5 +122,68 @@ void asyncring__splice_cleanup(struct request *request);
 int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__msg_ring_issue(struct request *request, unsigned flags);
 void asyncring__msg_ring_cleanup(struct request *request);
+/* A message without a request: what it would answer. No lock held. */
+int asyncring__msg_ring_send(const struct asyncring_sqe *sqe);
+
+/* epoll.c */
+int asyncring__epoll_ctl_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__epoll_ctl_issue(struct request *request, unsigned flags);
+int asyncring__epoll_wait_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__epoll_wait_issue(struct request *request, unsigned flags);
+
+/* pipe.c */
+int asyncring__pipe_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__pipe_issue(struct request *request, unsigned flags);
+
+/* futex.c */
+int asyncring__futex_wait_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__futex_wait_issue(struct request *request, unsigned flags);
+int asyncring__futex_wake_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__futex_wake_issue(struct request *request, unsigned flags);
+int asyncring__futex_waitv_prep(struct request *request, const struct asyncring_sqe *sqe);
+
+/* waitid.c */
+int asyncring__waitid_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__waitid_issue(struct request *request, unsigned flags);
+
+/* socket.c */
+int asyncring__socket_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__socket_issue(struct request *request, unsigned flags);
+int asyncring__bind_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__bind_copy_args(struct request *request);
+enum issue_result asyncring__bind_issue(struct request *request, unsigned flags);
+int asyncring__listen_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__listen_issue(struct request *request, unsigned flags);
+int asyncring__shutdown_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__shutdown_issue(struct request *request, unsigned flags);
+
+/* connect.c */
+int asyncring__connect_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__connect_copy_args(struct request *request);
+enum issue_result asyncring__connect_issue(struct request *request, unsigned flags);
+
+/* accept.c */
+int asyncring__accept_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__accept_issue(struct request *request, unsigned flags);
+
+/* send.c */
+int asyncring__send_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__sendmsg_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__send_zc_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__sendmsg_zc_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__send_copy_args(struct request *request);
+enum issue_result asyncring__send_issue(struct request *request, unsigned flags);
+void asyncring__send_cleanup(struct request *request);
+
+/* recv.c */
+int asyncring__recv_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__recvmsg_prep(struct request *request, const struct asyncring_sqe *sqe);
+int asyncring__recv_copy_args(struct request *request);
+enum issue_result asyncring__recv_issue(struct request *request, unsigned flags);
+void asyncring__recv_cleanup(struct request *request);
+
+/* socket_cmd.c */
+int asyncring__uring_cmd_prep(struct request *request, const struct asyncring_sqe *sqe);
+enum issue_result asyncring__uring_cmd_issue(struct request *request, unsigned flags);
 
 #endif

@@ -26,10 +26,8 @@ struct message {
 	uint32_t flags;
 };
 
-int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe)
+static int read_message(struct message *message, const struct asyncring_sqe *sqe)
 {
-	struct message *message = request_data(request, struct message);
-
 	if (sqe->buf_index || sqe->personality)
 		return -EINVAL;
 	message->user_data = sqe->off;
@@ -43,6 +41,11 @@ int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe
 	if (message->flags & ~(ASYNCRING_MSG_RING_CQE_SKIP | ASYNCRING_MSG_RING_FLAGS_PASS))
 		return -EINVAL;
 	return 0;
+}
+
+int asyncring__msg_ring_prep(struct request *request, const struct asyncring_sqe *sqe)
+{
+	return read_message(request_data(request, struct message), sqe);
 }
 
 /* A registered file is never a ring; but an empty slot is not even a file. */
@@ -197,4 +200,22 @@ void asyncring__msg_ring_cleanup(struct request *request)
 	if (message->file)
 		asyncring__file_put(message->file);
 	message->file = NULL;
+}
+
+int asyncring__msg_ring_send(const struct asyncring_sqe *sqe)
+{
+	struct message message;
+	struct ring *target;
+	int result = read_message(&message, sqe);
+
+	if (!result && message.command != ASYNCRING_MSG_DATA)
+		result = -EINVAL;
+	if (result)
+		return result;
+	target = asyncring__ring_get((unsigned)sqe->fd, &result);
+	if (!target)
+		return result == -EBADF ? result : -EBADFD;
+	result = send_data(target, &message, 0);
+	asyncring__ring_put(target);
+	return result;
 }

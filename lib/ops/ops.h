@@ -21,6 +21,11 @@ enum issue_result {
 	 * to forget about it.
 	 */
 	ISSUE_PARKED,
+	/*
+	 * Handed over to an engine of its own (asyncring__request_detach), which completes it: with
+	 * this the caller must not touch it any more, but for putting the submitter's reference.
+	 */
+	ISSUE_PENDING,
 };
 
 /* How issue() is called. */
@@ -50,6 +55,7 @@ enum op_properties {
 		1 << 11,	/* -EINTR without cancellation is a result, not a reason to retry */
 	OP_SUBMITTER = 1 << 12, /* never on a worker, ASYNC or not: it does not block */
 	OP_LINK_TIMEOUT = 1 << 13, /* bounds the time of the request before it in its chain */
+	OP_CANCEL_COUNTED = 1 << 14, /* who cancels it is answered 1 and not 0 */
 };
 
 struct op {

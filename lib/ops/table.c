@@ -76,8 +76,31 @@ static const struct op table[] = {
 			.issue = asyncring__sync_file_range_issue,
 			.properties = OP_FILE | OP_WORKER,
 		},
-	[ASYNCRING_OP_SENDMSG] = {.name = "SENDMSG"},
-	[ASYNCRING_OP_RECVMSG] = {.name = "RECVMSG"},
+	[ASYNCRING_OP_SENDMSG] =
+		{
+			.name = "SENDMSG",
+			.prep = asyncring__sendmsg_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO,
+		},
+	[ASYNCRING_OP_RECVMSG] =
+		{
+			.name = "RECVMSG",
+			.prep = asyncring__recvmsg_prep,
+			.issue = asyncring__recv_issue,
+			.copy_args = asyncring__recv_copy_args,
+			.cleanup = asyncring__recv_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_ACCEPT] =
+		{
+			.name = "ACCEPT",
+			.prep = asyncring__accept_prep,
+			.issue = asyncring__accept_issue,
+			.properties = OP_FILE | OP_IOPRIO,
+		},
 	[ASYNCRING_OP_TIMEOUT] =
 		{
 			.name = "TIMEOUT",
@@ -93,12 +116,19 @@ static const struct op table[] = {
 			.issue = asyncring__timeout_remove_issue,
 			.properties = OP_SUBMITTER,
 		},
-	[ASYNCRING_OP_ACCEPT] = {.name = "ACCEPT"},
 	[ASYNCRING_OP_ASYNC_CANCEL] =
 		{
 			.name = "ASYNC_CANCEL",
 			.prep = asyncring__cancel_prep,
 			.issue = asyncring__cancel_issue,
+		},
+	[ASYNCRING_OP_CONNECT] =
+		{
+			.name = "CONNECT",
+			.prep = asyncring__connect_prep,
+			.issue = asyncring__connect_issue,
+			.copy_args = asyncring__connect_copy_args,
+			.properties = OP_FILE,
 		},
 	[ASYNCRING_OP_LINK_TIMEOUT] =
 		{
@@ -108,7 +138,6 @@ static const struct op table[] = {
 			.unpark = asyncring__timeout_unpark,
 			.properties = OP_SUBMITTER | OP_LINK_TIMEOUT,
 		},
-	[ASYNCRING_OP_CONNECT] = {.name = "CONNECT"},
 	[ASYNCRING_OP_FALLOCATE] =
 		{
 			.name = "FALLOCATE",
@@ -176,8 +205,24 @@ static const struct op table[] = {
 			.issue = asyncring__madvise_issue,
 			.properties = OP_WORKER,
 		},
-	[ASYNCRING_OP_SEND] = {.name = "SEND"},
-	[ASYNCRING_OP_RECV] = {.name = "RECV"},
+	[ASYNCRING_OP_SEND] =
+		{
+			.name = "SEND",
+			.prep = asyncring__send_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_RECV] =
+		{
+			.name = "RECV",
+			.prep = asyncring__recv_prep,
+			.issue = asyncring__recv_issue,
+			.copy_args = asyncring__recv_copy_args,
+			.cleanup = asyncring__recv_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_BUFFER_SELECT,
+		},
 	[ASYNCRING_OP_OPENAT2] =
 		{
 			.name = "OPENAT2",
@@ -185,7 +230,12 @@ static const struct op table[] = {
 			.issue = asyncring__open_issue,
 			.copy_args = asyncring__open_copy_args,
 		},
-	[ASYNCRING_OP_EPOLL_CTL] = {.name = "EPOLL_CTL"},
+	[ASYNCRING_OP_EPOLL_CTL] =
+		{
+			.name = "EPOLL_CTL",
+			.prep = asyncring__epoll_ctl_prep,
+			.issue = asyncring__epoll_ctl_issue,
+		},
 	[ASYNCRING_OP_SPLICE] =
 		{
 			.name = "SPLICE",
@@ -217,7 +267,13 @@ static const struct op table[] = {
 			.cleanup = asyncring__splice_cleanup,
 			.properties = OP_FILE | OP_UNBOUNDED,
 		},
-	[ASYNCRING_OP_SHUTDOWN] = {.name = "SHUTDOWN"},
+	[ASYNCRING_OP_SHUTDOWN] =
+		{
+			.name = "SHUTDOWN",
+			.prep = asyncring__shutdown_prep,
+			.issue = asyncring__shutdown_issue,
+			.properties = OP_FILE,
+		},
 	[ASYNCRING_OP_RENAMEAT] =
 		{
 			.name = "RENAMEAT",
@@ -291,10 +347,37 @@ static const struct op table[] = {
 			.issue = asyncring__getxattr_issue,
 			.properties = OP_WORKER,
 		},
-	[ASYNCRING_OP_SOCKET] = {.name = "SOCKET"},
-	[ASYNCRING_OP_URING_CMD] = {.name = "URING_CMD"},
-	[ASYNCRING_OP_SEND_ZC] = {.name = "SEND_ZC"},
-	[ASYNCRING_OP_SENDMSG_ZC] = {.name = "SENDMSG_ZC"},
+	[ASYNCRING_OP_SOCKET] =
+		{
+			.name = "SOCKET",
+			.prep = asyncring__socket_prep,
+			.issue = asyncring__socket_issue,
+		},
+	[ASYNCRING_OP_URING_CMD] =
+		{
+			.name = "URING_CMD",
+			.prep = asyncring__uring_cmd_prep,
+			.issue = asyncring__uring_cmd_issue,
+			.properties = OP_FILE | OP_BUFFER_SELECT,
+		},
+	[ASYNCRING_OP_SEND_ZC] =
+		{
+			.name = "SEND_ZC",
+			.prep = asyncring__send_zc_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
+		},
+	[ASYNCRING_OP_SENDMSG_ZC] =
+		{
+			.name = "SENDMSG_ZC",
+			.prep = asyncring__sendmsg_zc_prep,
+			.issue = asyncring__send_issue,
+			.copy_args = asyncring__send_copy_args,
+			.cleanup = asyncring__send_cleanup,
+			.properties = OP_FILE | OP_IOPRIO | OP_FIXED_BUFFER,
+		},
 	[ASYNCRING_OP_READ_MULTISHOT] =
 		{
 			.name = "READ_MULTISHOT",
@@ -302,10 +385,34 @@ static const struct op table[] = {
 			.issue = asyncring__read_multishot_issue,
 			.properties = OP_FILE | OP_POLL_IN | OP_BUFFER_SELECT,
 		},
-	[ASYNCRING_OP_WAITID] = {.name = "WAITID"},
-	[ASYNCRING_OP_FUTEX_WAIT] = {.name = "FUTEX_WAIT"},
-	[ASYNCRING_OP_FUTEX_WAKE] = {.name = "FUTEX_WAKE"},
-	[ASYNCRING_OP_FUTEX_WAITV] = {.name = "FUTEX_WAITV"},
+	[ASYNCRING_OP_WAITID] =
+		{
+			.name = "WAITID",
+			.prep = asyncring__waitid_prep,
+			.issue = asyncring__waitid_issue,
+			/* Not OP_FILE: the file is a descriptor of the child, once there is one. */
+			.properties = OP_UNBOUNDED | OP_CANCEL_COUNTED,
+		},
+	[ASYNCRING_OP_FUTEX_WAIT] =
+		{
+			.name = "FUTEX_WAIT",
+			.prep = asyncring__futex_wait_prep,
+			.issue = asyncring__futex_wait_issue,
+			.properties = OP_UNBOUNDED,
+		},
+	[ASYNCRING_OP_FUTEX_WAKE] =
+		{
+			.name = "FUTEX_WAKE",
+			.prep = asyncring__futex_wake_prep,
+			.issue = asyncring__futex_wake_issue,
+		},
+	[ASYNCRING_OP_FUTEX_WAITV] =
+		{
+			.name = "FUTEX_WAITV",
+			.prep = asyncring__futex_waitv_prep,
+			.issue = asyncring__futex_wait_issue,
+			.properties = OP_UNBOUNDED,
+		},
 	[ASYNCRING_OP_FIXED_FD_INSTALL] =
 		{
 			.name = "FIXED_FD_INSTALL",
@@ -320,10 +427,29 @@ static const struct op table[] = {
 			.issue = asyncring__ftruncate_issue,
 			.properties = OP_FILE | OP_WORKER | OP_SERIAL_INODE,
 		},
-	[ASYNCRING_OP_BIND] = {.name = "BIND"},
-	[ASYNCRING_OP_LISTEN] = {.name = "LISTEN"},
+	[ASYNCRING_OP_BIND] =
+		{
+			.name = "BIND",
+			.prep = asyncring__bind_prep,
+			.issue = asyncring__bind_issue,
+			.copy_args = asyncring__bind_copy_args,
+			.properties = OP_FILE,
+		},
+	[ASYNCRING_OP_LISTEN] =
+		{
+			.name = "LISTEN",
+			.prep = asyncring__listen_prep,
+			.issue = asyncring__listen_issue,
+			.properties = OP_FILE,
+		},
 	[ASYNCRING_OP_RECV_ZC] = {.name = "RECV_ZC"},
-	[ASYNCRING_OP_EPOLL_WAIT] = {.name = "EPOLL_WAIT"},
+	[ASYNCRING_OP_EPOLL_WAIT] =
+		{
+			.name = "EPOLL_WAIT",
+			.prep = asyncring__epoll_wait_prep,
+			.issue = asyncring__epoll_wait_issue,
+			.properties = OP_FILE | OP_POLL_IN,
+		},
 	[ASYNCRING_OP_READV_FIXED] =
 		{
 			.name = "READV_FIXED",
@@ -342,7 +468,12 @@ static const struct op table[] = {
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
 				      OP_SERIAL_INODE | OP_FIXED_BUFFER,
 		},
-	[ASYNCRING_OP_PIPE] = {.name = "PIPE"},
+	[ASYNCRING_OP_PIPE] =
+		{
+			.name = "PIPE",
+			.prep = asyncring__pipe_prep,
+			.issue = asyncring__pipe_issue,
+		},
 	[ASYNCRING_OP_NOP128] =
 		{
 			.name = "NOP128",

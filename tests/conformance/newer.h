@@ -12,8 +12,11 @@
 #define CONFORMANCE_NEWER_H
 
 #include <liburing.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
 
 #ifdef IO_URING_VERSION_MAJOR
 #define HARNESS_LIBURING_BEFORE(major, minor)                                                      \
@@ -173,6 +176,103 @@ struct io_uring_clone_buffers {
 };
 #endif
 
+/* Waiting for processes, futexes and epoll sets; pipes. */
+#if HARNESS_LIBURING_BEFORE(2, 5)
+struct futex_waitv;
+
+static inline void io_uring_prep_futex_wake(struct io_uring_sqe *sqe, const uint32_t *futex,
+					    uint64_t value, uint64_t mask, uint32_t futex_flags,
+					    unsigned flags)
+{
+	io_uring_prep_rw(IORING_OP_FUTEX_WAKE, sqe, (int)futex_flags, futex, 0, value);
+	sqe->rw_flags = (int)flags; /* futex_flags */
+	sqe->addr3 = mask;
+}
+
+static inline void io_uring_prep_futex_wait(struct io_uring_sqe *sqe, const uint32_t *futex,
+					    uint64_t value, uint64_t mask, uint32_t futex_flags,
+					    unsigned flags)
+{
+	io_uring_prep_rw(IORING_OP_FUTEX_WAIT, sqe, (int)futex_flags, futex, 0, value);
+	sqe->rw_flags = (int)flags; /* futex_flags */
+	sqe->addr3 = mask;
+}
+
+static inline void io_uring_prep_futex_waitv(struct io_uring_sqe *sqe,
+					     const struct futex_waitv *vector, uint32_t count,
+					     unsigned flags)
+{
+	io_uring_prep_rw(IORING_OP_FUTEX_WAITV, sqe, 0, vector, count, 0);
+	sqe->rw_flags = (int)flags; /* futex_flags */
+}
+
+static inline void io_uring_prep_waitid(struct io_uring_sqe *sqe, idtype_t kind, id_t id,
+					siginfo_t *info, int options, unsigned flags)
+{
+	io_uring_prep_rw(IORING_OP_WAITID, sqe, (int)id, NULL, (unsigned)kind, 0);
+	sqe->rw_flags = (int)flags; /* waitid_flags */
+	sqe->file_index = (unsigned)options;
+	sqe->addr2 = (uintptr_t)info;
+}
+#endif
+
+#if HARNESS_LIBURING_BEFORE(2, 10)
+static inline void io_uring_prep_epoll_wait(struct io_uring_sqe *sqe, int fd,
+					    struct epoll_event *events, int count, unsigned flags)
+{
+	io_uring_prep_rw(IORING_OP_EPOLL_WAIT, sqe, fd, events, (unsigned)count, 0);
+	sqe->rw_flags = (int)flags;
+}
+#endif
+
+#if HARNESS_LIBURING_BEFORE(2, 12)
+static inline void io_uring_prep_pipe(struct io_uring_sqe *sqe, int *fds, int flags)
+{
+	io_uring_prep_rw(IORING_OP_PIPE, sqe, 0, fds, 0, 0);
+	sqe->rw_flags = flags; /* pipe_flags */
+}
+
+static inline void io_uring_prep_pipe_direct(struct io_uring_sqe *sqe, int *fds, int flags,
+					     unsigned slot)
+{
+	io_uring_prep_pipe(sqe, fds, flags);
+	/* The slot plus one; "any" is the highest number already. */
+	sqe->file_index = slot == IORING_FILE_INDEX_ALLOC ? slot : slot + 1;
+}
+#endif
+
+/* Clocks, regions, sizes, queries. */
+#if HARNESS_LIBURING_BEFORE(2, 8)
+struct io_uring_clock_register {
+	__u32 clockid;
+	__u32 __resv[3];
+};
+#endif
+
+#if HARNESS_LIBURING_BEFORE(2, 13)
+enum { IO_URING_QUERY_OPCODES = 0 };
+
+struct io_uring_query_hdr {
+	__u64 next_entry;
+	__u64 query_data;
+	__u32 query_op;
+	__u32 size;
+	__s32 result;
+	__u32 __resv[3];
+};
+
+struct io_uring_query_opcode {
+	__u32 nr_request_opcodes;
+	__u32 nr_register_opcodes;
+	__u64 feature_flags;
+	__u64 ring_setup_flags;
+	__u64 enter_flags;
+	__u64 sqe_flags;
+	__u32 nr_query_opcodes;
+	__u32 __pad;
+};
+#endif
+
 /*
  * New members that took the place of padding. The macro gives the old member its new name, so that
  * a test reads as it does with a current header.
@@ -188,6 +288,37 @@ struct io_uring_clone_buffers {
 #endif
 #if HARNESS_LIBURING_BEFORE(2, 8)
 #define min_wait_usec pad /* of struct io_uring_getevents_arg */
+#endif
+
+/* After these macros, which name its members too. */
+#if HARNESS_LIBURING_BEFORE(2, 9)
+enum { IORING_MEM_REGION_TYPE_USER = 1, IORING_MEM_REGION_REG_WAIT_ARG = 1 };
+enum { IORING_REG_WAIT_TS = 1 };
+
+struct io_uring_region_desc {
+	__u64 user_addr;
+	__u64 size;
+	__u32 flags;
+	__u32 id;
+	__u64 mmap_offset;
+	__u64 __resv[4];
+};
+
+struct io_uring_mem_region_reg {
+	__u64 region_uptr;
+	__u64 flags;
+	__u64 __resv[2];
+};
+
+struct io_uring_reg_wait {
+	struct __kernel_timespec ts;
+	__u32 min_wait_usec;
+	__u32 flags;
+	__u64 sigmask;
+	__u32 sigmask_sz;
+	__u32 __reserved[3];
+	__u64 pad2[2];
+};
 #endif
 
 /* Declared by liburing 2.3, but missing from its shared library's symbol map. */

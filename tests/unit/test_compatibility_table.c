@@ -481,14 +481,18 @@ union argument {
 	struct asyncring_file_index_range range;
 	struct asyncring_restriction restriction;
 	struct asyncring_sqe sqe;
+	struct asyncring_params params;
+	struct asyncring_mem_region_reg region;
+	struct asyncring_query_hdr query;
 	struct iovec vector;
 	int fds[2];
 	unsigned limits[2];
 };
 
 /* Fills in @argument, where it is an eventfd that is wanted with *@fd; the number to go with it. */
-static unsigned sane_argument(unsigned call, union argument *argument, int *fd)
+static unsigned sane_argument(unsigned call, union argument *argument, int *fd, int ring_fd)
 {
+	static struct asyncring_region_desc region;
 	static char memory[64];
 
 	switch (call) {
@@ -538,6 +542,19 @@ static unsigned sane_argument(unsigned call, union argument *argument, int *fd)
 	case ASYNCRING_REGISTER_CLOCK:
 		argument->clock.clockid = CLOCK_MONOTONIC;
 		return 0;
+	case ASYNCRING_REGISTER_RESIZE_RINGS:
+		argument->params.sq_entries = 8;
+		return 1;
+	case ASYNCRING_REGISTER_MEM_REGION:
+		region = (struct asyncring_region_desc){.size = (__u64)sysconf(_SC_PAGESIZE)};
+		argument->region.region_uptr = (uintptr_t)&region;
+		return 1;
+	case ASYNCRING_REGISTER_QUERY:
+		return 0;
+	case ASYNCRING_REGISTER_SEND_MSG_RING:
+		argument->sqe.opcode = ASYNCRING_OP_MSG_RING;
+		argument->sqe.fd = ring_fd;
+		return 1;
 	}
 	return 1;
 }
@@ -560,22 +577,28 @@ static bool takes_no_argument(unsigned call)
 
 static int ask_register(unsigned call)
 {
-	unsigned setup = call == ASYNCRING_REGISTER_RESTRICTIONS ? ASYNCRING_SETUP_R_DISABLED : 0;
+	unsigned setup = 0;
 	union argument *argument = calloc(1, sizeof(*argument));
 	struct asyncring ring;
 	int fd, result;
 	unsigned count;
 
 	assert_non_null(argument);
+	if (call == ASYNCRING_REGISTER_RESTRICTIONS)
+		setup = ASYNCRING_SETUP_R_DISABLED;
+	if (call == ASYNCRING_REGISTER_RESIZE_RINGS)
+		setup = ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN;
 	assert_int_equal(asyncring_queue_init(4, &ring, setup), 0);
 	fd = (int)syscall(SYS_eventfd2, 0, 0);
 	assert_true(fd >= 0);
 	/* A personality to give up. */
 	if (call == ASYNCRING_UNREGISTER_PERSONALITY)
 		assert_int_equal(asyncring_register_personality(&ring), 1);
-	count = sane_argument(call, argument, &fd);
-	result = asyncring_register((unsigned)ring.ring_fd, call,
-				    takes_no_argument(call) ? NULL : argument, count);
+	count = sane_argument(call, argument, &fd, ring.ring_fd);
+	/* The one call that is for no ring. */
+	result = asyncring_register(
+		call == ASYNCRING_REGISTER_SEND_MSG_RING ? (unsigned)-1 : (unsigned)ring.ring_fd,
+		call, takes_no_argument(call) ? NULL : argument, count);
 	asyncring_queue_exit(&ring);
 	close(fd);
 	free(argument);

@@ -69,7 +69,27 @@ static const struct row {
 	ROW(FTRUNCATE),
 	ROW(READV_FIXED),
 	ROW(WRITEV_FIXED),
+	ROW(SENDMSG),
+	ROW(RECVMSG),
+	ROW(ACCEPT),
+	ROW(CONNECT),
+	ROW(SEND),
+	ROW(RECV),
+	ROW(SHUTDOWN),
+	ROW(SOCKET),
+	ROW(URING_CMD),
+	ROW(SEND_ZC),
+	ROW(SENDMSG_ZC),
+	ROW(BIND),
+	ROW(LISTEN),
 	ROW(NOP128),
+	ROW(EPOLL_CTL),
+	ROW(EPOLL_WAIT),
+	ROW(PIPE),
+	ROW(WAITID),
+	ROW(FUTEX_WAIT),
+	ROW(FUTEX_WAKE),
+	ROW(FUTEX_WAITV),
 };
 
 #define SERVED_COUNT (sizeof(served) / sizeof(served[0]))
@@ -113,14 +133,14 @@ static bool same_family(const struct op *one, const struct op *other, const char
 	return strstr(one->name, part) && strstr(other->name, part);
 }
 
-/* The two sizes of a NOP, reads, writes and the two ways to open may share functions. */
+/* The two sizes of a NOP, reads, writes, the two ways to open and to wait may share functions. */
 static bool may_share(const struct op *one, const struct op *other)
 {
 	if (one->prep == other->prep)
 		return same_family(one, other, "NOP");
 	if (one->issue != other->issue)
 		return true;
-	return same_family(one, other, "OPENAT") ||
+	return same_family(one, other, "OPENAT") || same_family(one, other, "FUTEX_WAIT") ||
 	       ((one->properties & other->properties) & OP_IOPRIO);
 }
 

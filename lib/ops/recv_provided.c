@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RECV and RECVMSG into provided buffers, once or, as multishot requests, whenever something comes.
+ *
+ * A multishot request takes what there is, bounded so that others have their turn, and waits again.
+ * On a stream a receive that did not fill its buffer has emptied the socket, so that no further
+ * attempt is made in vain; the wait is for a level, so what has come in the meantime, an end of the
+ * stream included, is found.
+ */
+#include <limits.h>
+
+#include "../core/core.h"
+#include "../core/provided.h"
+#include "recv.h"
+#include "socket.h"
+
+enum {
+	/* So many buffers are filled by one call. */
+	BUNDLE_MAX = 64,
+	/* After so many receives in a row the other requests have their turn. */
+	TURN_MAX = 32,
+};
+
+/* One attempt with provided buffers. */
+struct shot {
+	struct iovec vectors[BUNDLE_MAX];
+	unsigned count;
+	uint64_t room;	      /* in all of them, for data */
+	struct iovec payload; /* multishot RECVMSG: what the head leaves of the only one */
+	struct picked_buffers picked;
+	struct message_header header;
+};
+
+static bool stream(struct request *request)
+{
+	struct recv *recv = request_data(request, struct recv);
+
+	if (!recv->asked) {
+		recv->asked = true;
+		recv->stream =
+			asyncring__socket_option(request_fd(request), SO_TYPE) == SOCK_STREAM;
+	}
+	return recv->stream;
+}
+
+/* 0 or -ENOBUFS. */
+static int pick(struct request *request, unsigned issue_flags, unsigned max, uint32_t wanted,
+		struct shot *shot)
+{
+	int count = asyncring__buffers_pick(request, issue_flags, shot->vectors, max, wanted,
+					    &shot->picked);
+
+	if (count < 0)
+		return count;
+	shot->count = (unsigned)count;
+	shot->room = 0;
+	for (unsigned i = 0; i < shot->count; i++)
+		shot->room += shot->vectors[i].iov_len;
+	shot->header = (struct message_header){.vector = shot->vectors, .count = shot->count};
+	return 0;
+}
+
+static int64_t receive(struct request *request, struct shot *shot)
+{
+	struct recv *recv = request_data(request, struct recv);
+
+	return sys(SYS_recvmsg, request_fd(request), &shot->header, recv->flags | MSG_DONTWAIT);
+}
+
+/* Nothing came of the attempt: the buffers go back. */
+static enum issue_result give_up(struct request *request, struct shot *shot, int64_t result)
+{
+	struct recv *recv = request_data(request, struct recv);
+
+	asyncring__buffers_return(request, &shot->picked);
+	if (result == -EAGAIN && !(request->flags & REQ_NOWAIT))
+		return ISSUE_NEED_POLL;
+	return asyncring__recv_finish(request, result, result < 0 || recv->flags & MSG_WAITALL);
+}
+
+/* Part of what MSG_WAITALL wants is there: the buffers are the request's until the rest is. */
+static enum issue_result keep_rest(struct request *request, struct shot *shot, int64_t received)
+{
+	struct recv *recv = request_data(request, struct recv);
+
+	request->completion.flags = asyncring__buffers_commit(request, &shot->picked, shot->room);
+	if (asyncring__message_make(request, shot->vectors, shot->count, (uint64_t)received))
+		return asyncring__recv_finish(request, received, true);
+	recv->message = request->async_data;
+	recv->select = recv->whole = false;
+	return asyncring__recv_wait_for_rest(request, received);
+}
+
+static bool group_is_empty(struct request *request, unsigned issue_flags)
+{
+	struct picked_buffers picked;
+	struct iovec vector;
+
+	if (asyncring__buffers_pick(request, issue_flags, &vector, 1, 0, &picked) < 0)
+		return true;
+	asyncring__buffers_return(request, &picked);
+	return false;
+}
+
+/* Is this the last of a multishot request? */
+static bool last(struct request *request, unsigned issue_flags, int64_t received)
+{
+	struct recv *recv = request_data(request, struct recv);
+
+	if (recv->total) {
+		if (received >= (int64_t)recv->total)
+			return true;
+		recv->total -= (uint32_t)received;
+	}
+	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && group_is_empty(request, issue_flags);
+}
+
+/*
+ * @result is what a completion is to say, @flags with what flags. True if the request goes on after
+ * it.
+ */
+static bool post(struct request *request, int64_t result, uint32_t flags)
+{
+	if (request->flags & REQ_MULTISHOT &&
+	    asyncring__request_post(request, (int32_t)result, flags))
+		return true;
+	request->completion.flags = flags;
+	return false;
+}
+
+static uint32_t nonempty(const struct request *request, bool full)
+{
+	return full && asyncring__socket_nonempty(request_fd(request))
+		       ? ASYNCRING_CQE_F_SOCK_NONEMPTY
+		       : 0;
+}
+
+static bool truncated(const struct recv *recv, const struct shot *shot)
+{
+	return recv->flags & MSG_WAITALL && shot->header.flags & (MSG_TRUNC | MSG_CTRUNC);
+}
+
+enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
+{
+	struct recv *recv = request_data(request, struct recv);
+	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
+	struct shot shot;
+
+	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+		int64_t received;
+		uint32_t cqe_flags;
+		bool full;
+
+		if (pick(request, flags, bundle ? BUNDLE_MAX : 1, recv->length, &shot))
+			return asyncring__recv_finish(request, -ENOBUFS, true);
+		received = receive(request, &shot);
+		if (received <= 0)
+			return give_up(request, &shot, received);
+		full = (uint64_t)received >= shot.room;
+		if (!full && recv->flags & MSG_WAITALL &&
+		    asyncring__socket_streams(request_fd(request)))
+			return keep_rest(request, &shot, received);
+		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+			    nonempty(request, full);
+		if (!(request->flags & REQ_MULTISHOT) || last(request, flags, received) ||
+		    !post(request, received, cqe_flags)) {
+			request->completion.flags = cqe_flags;
+			return asyncring__recv_finish(request, received,
+						      truncated(recv, &shot) ||
+							      (!full && recv->flags & MSG_WAITALL));
+		}
+		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+			break;
+	}
+	return ISSUE_NEED_POLL;
+}
+
+/* ---- messages ---- */
+
+/* In front of the data: the head, the sender's address, control data. */
+static uint64_t layout_size(const struct message *message)
+{
+	return sizeof(struct asyncring_recvmsg_out) + (uint64_t)message->header.name_length +
+	       message->header.control_length;
+}
+
+int asyncring__recv_check_layout(const struct message *message)
+{
+	if (message->header.control_length > INT_MAX || layout_size(message) > INT_MAX)
+		return -EOVERFLOW;
+	return 0;
+}
+
+/* Divide the picked buffer up for the system call. 0, or -EFAULT if it is too small. */
+static int lay_out(const struct message *message, struct shot *shot)
+{
+	uint64_t size = layout_size(message);
+	char *at = shot->vectors[0].iov_base;
+	struct message_header *header = &shot->header;
+
+	if (shot->room < size)
+		return -EFAULT;
+	at += sizeof(struct asyncring_recvmsg_out);
+	header->name = message->header.name_length ? at : NULL;
+	header->name_length = message->header.name_length;
+	at += message->header.name_length;
+	header->control = message->header.control_length ? at : NULL;
+	header->control_length = message->header.control_length;
+	shot->room -= size;
+	shot->payload = (struct iovec){at + message->header.control_length, shot->room};
+	header->vector = &shot->payload;
+	return 0;
+}
+
+/* Write the head. How much of the buffer is used, or -EFAULT. */
+static int64_t write_head(const struct message *message, const struct shot *shot, int64_t received)
+{
+	uint64_t size = layout_size(message);
+	struct asyncring_recvmsg_out out = {
+		.namelen = (uint32_t)shot->header.name_length,
+		.controllen = (uint32_t)shot->header.control_length,
+		.payloadlen = (uint32_t)received,
+		.flags = shot->header.flags,
+	};
+
+	if (asyncring__copy_out((uintptr_t)shot->vectors[0].iov_base, &out, sizeof(out)))
+		return -EFAULT;
+	if ((uint64_t)received > shot->room)
+		received = (int64_t)shot->room;
+	return (int64_t)size + received;
+}
+
+/* Multishot: each message with its head into a buffer. */
+static enum issue_result recvmsg_multishot(struct request *request, unsigned flags)
+{
+	struct recv *recv = request_data(request, struct recv);
+	struct shot shot;
+
+	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+		int64_t received, used;
+		uint32_t cqe_flags;
+
+		if (pick(request, flags, 1, 0, &shot))
+			return asyncring__recv_finish(request, -ENOBUFS, true);
+		if (lay_out(recv->message, &shot))
+			return give_up(request, &shot, -EFAULT);
+		received = receive(request, &shot);
+		if (received < 0)
+			return give_up(request, &shot, received);
+		used = write_head(recv->message, &shot, received);
+		if (used < 0)
+			return give_up(request, &shot, used);
+		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)used) |
+			    nonempty(request, received > 0 && (uint64_t)received >= shot.room);
+		if (!received || !post(request, used, cqe_flags)) {
+			request->completion.flags = cqe_flags;
+			return asyncring__recv_finish(request, used, false);
+		}
+		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+			break;
+	}
+	return ISSUE_NEED_POLL;
+}
+
+enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned flags)
+{
+	struct recv *recv = request_data(request, struct recv);
+	const struct message_header *given = &recv->message->header;
+	struct shot shot;
+	int64_t received;
+	bool full;
+
+	if (request->flags & REQ_MULTISHOT)
+		return recvmsg_multishot(request, flags);
+	if (pick(request, flags, 1, recv->message->limit, &shot))
+		return asyncring__recv_finish(request, -ENOBUFS, true);
+	shot.header.name = given->name;
+	shot.header.name_length = given->name_length;
+	shot.header.control = given->control;
+	shot.header.control_length = given->control_length;
+	received = receive(request, &shot);
+	if (received < 0)
+		return give_up(request, &shot, received);
+	if (asyncring__message_answer(recv->message, &shot.header))
+		return give_up(request, &shot, -EFAULT);
+	if (!received)
+		return give_up(request, &shot, 0);
+	full = (uint64_t)received >= shot.room;
+	if (!full && recv->flags & MSG_WAITALL && !given->control_length &&
+	    asyncring__socket_streams(request_fd(request)))
+		return keep_rest(request, &shot, received);
+	request->completion.flags =
+		asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+		nonempty(request, full);
+	return asyncring__recv_finish(request, received, truncated(recv, &shot));
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * URING_CMD on sockets: SIOCINQ, SIOCOUTQ, GETSOCKOPT, SETSOCKOPT. All others, and those of drivers
+ * and file systems, which have no system call, are refused as by a file that knows no commands.
+ */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "../core/core.h"
+#include "families.h"
+#include "socket.h"
+
+enum { URING_CMD_FLAGS = ASYNCRING_URING_CMD_FIXED | ASYNCRING_URING_CMD_MULTISHOT };
+
+struct command {
+	uint32_t operation;
+	int32_t level, name;
+	int32_t length;
+	void *value; /* the application's */
+};
+
+int asyncring__uring_cmd_prep(struct request *request, const struct asyncring_sqe *sqe)
+{
+	struct command *command = request_data(request, struct command);
+	bool multishot = sqe->uring_cmd_flags & ASYNCRING_URING_CMD_MULTISHOT;
+	bool select = request->flags & ASYNCRING_SQE_BUFFER_SELECT;
+
+	if (sqe->__pad1 || sqe->uring_cmd_flags & ~(unsigned)URING_CMD_FLAGS)
+		return -EINVAL;
+	if (multishot != select)
+		return -EINVAL;
+	command->operation = sqe->cmd_op;
+	command->level = (int32_t)sqe->level;
+	command->name = (int32_t)sqe->optname;
+	command->length = (int32_t)sqe->optlen;
+	command->value = (void *)(uintptr_t)sqe->optval;
+	return 0;
+}
+
+/* Only TCP, UDP and their like count their bytes this way. */
+static int queue_size(int fd, unsigned question)
+{
+	int bytes = 0;
+	int error;
+
+	if (asyncring__socket_option(fd, SO_DOMAIN) == AF_UNIX)
+		return -EOPNOTSUPP;
+	error = (int)sys(SYS_ioctl, fd, question, &bytes);
+	return error ? error : bytes;
+}
+
+static int get_option(int fd, const struct command *command)
+{
+	socklen_t length = (socklen_t)command->length;
+	int error;
+
+	if (command->level != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	error = (int)sys(SYS_getsockopt, fd, command->level, command->name, command->value,
+			 &length);
+	return error ? error : (int)length;
+}
+
+static int carry_out(int fd, const struct command *command)
+{
+	switch (command->operation) {
+	case ASYNCRING_SOCKET_OP_SIOCINQ:
+		return queue_size(fd, SIOCINQ);
+	case ASYNCRING_SOCKET_OP_SIOCOUTQ:
+		return queue_size(fd, SIOCOUTQ);
+	case ASYNCRING_SOCKET_OP_GETSOCKOPT:
+		return get_option(fd, command);
+	case ASYNCRING_SOCKET_OP_SETSOCKOPT:
+		return (int)sys(SYS_setsockopt, fd, command->level, command->name, command->value,
+				command->length);
+	}
+	return -EOPNOTSUPP;
+}
+
+enum issue_result asyncring__uring_cmd_issue(struct request *request, unsigned flags)
+{
+	struct command *command = request_data(request, struct command);
+	int fd = request_fd(request);
+	int type = asyncring__socket_option(fd, SO_TYPE);
+	int result = type;
+
+	(void)flags;
+	if (type == -ENOTSOCK)
+		result = -EOPNOTSUPP;
+	else if (type >= 0)
+		result = carry_out(fd, command);
+	request_set_result(request, result);
+	return ISSUE_DONE;
+}
