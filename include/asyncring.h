@@ -9,6 +9,10 @@
  * the same arguments, answers and rules. The manual pages named below are those of liburing and
  * of the kernel.
  *
+ * Not everything that is declared has to be served. At run time asyncring_get_probe() tells it of
+ * operations, params.features of features, and -EINVAL of setup and register calls;
+ * docs/compatibility.md has the whole list, with what differs from the kernel and why.
+ *
  *	struct asyncring ring;
  *	struct asyncring_cqe *cqe;
  *
@@ -44,7 +48,11 @@
 #ifndef ASYNCRING_H
 #define ASYNCRING_H
 
-/* cpu_set_t and siginfo_t want these; as in liburing they work if this header comes first. */
+/*
+ * AT_FDCWD, cpu_set_t, idtype_t, siginfo_t and sigset_t want these where the compiler is told to
+ * keep to ISO C (-std=c11). As in liburing they work if this header comes before those of the C
+ * library; else compile with -D_GNU_SOURCE.
+ */
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700
 #endif

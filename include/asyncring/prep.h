@@ -30,6 +30,19 @@
  * after that the application may close them. With ASYNCRING_SQE_FIXED_FILE in sqe->flags, fd is a
  * slot of the registered file table.
  *
+ * Links
+ * -----
+ * ASYNCRING_SQE_IO_LINK in sqe->flags ties an entry to the one that follows it: that one starts
+ * when this one has succeeded. If it fails, or transfers less than it was asked to, the rest of the
+ * chain is not started and completes with -ECANCELED. With ASYNCRING_SQE_IO_HARDLINK the next one
+ * starts in any case. Each flag decides for its own entry only, so both may be used in one chain. A
+ * chain ends with the first entry that has neither flag, or with the last of what one call submits:
+ * it does not go on into the next. Chains run side by side, the members of one never do. An entry
+ * that is refused for what is in it takes its whole chain with it: the members before it are not
+ * carried out either.
+ *
+ * Slots
+ * -----
  * A file_index argument is a slot of the registered file table that the new file shall go to
  * instead of becoming a descriptor. ASYNCRING_FILE_INDEX_ALLOC lets the library choose a slot,
  * and then cqe->res is its number; else cqe->res is 0.
@@ -604,9 +617,10 @@ static inline void asyncring_prep_msg_ring_fd_alloc(struct asyncring_sqe *sqe, i
  *   -ENOENT    nothing matched (perhaps it has just completed);
  *   -EALREADY  it is running and could not be stopped; it completes as usual;
  *   -EINVAL    unknown flags or an impossible combination of them.
- * A cancelled request completes as every request does, with -ECANCELED, or with -EINTR or a short
- * count if it was interrupted half-way; until then its memory is in use. user_data is compared,
- * never followed.
+ * A cancelled request completes as every request does; until then its memory is in use. One that
+ * only waits, for a pipe to be readable or for a timer, always gives -ECANCELED, and its completion
+ * comes after that of the cancel request. One that a worker was carrying out gives what the
+ * interrupted system call answers: -EINTR, or a short count. user_data is compared, never followed.
  */
 
 /* Cancels requests by their 64-bit user_data. */
