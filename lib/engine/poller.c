@@ -220,6 +220,9 @@ static uint32_t wanted(const struct watch *watch)
 		events |= request->poll_events;
 		if (request->flags & REQ_POLL_EDGE)
 			events |= EPOLLET;
+		/* Thousands may wait for the same. */
+		if (events == watch->events)
+			break;
 	}
 	return events;
 }
@@ -302,7 +305,7 @@ int asyncring__poller_arm(struct request *request)
 	list_append(&watch_at(poller, request->file->watch)->requests, &request->node);
 	request->state = STATE_ARMED;
 	asyncring__pending_add(request);
-	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	return 0;
 }
 

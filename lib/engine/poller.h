@@ -41,7 +41,8 @@ struct poller {
 
 	/*
 	 * Requests armed and timers started: while it is 0 nobody needs to drive. Written under
-	 * submit_lock, looked at without: relaxed, a hint.
+	 * submit_lock, looked at without: a hint. Incremented sequentially consistently: who has
+	 * done that looks for somebody who drives (attended.listed).
 	 */
 	_Atomic uint32_t pending;
 	/*

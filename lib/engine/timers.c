@@ -127,6 +127,8 @@ void asyncring__timers_show(struct ring *ring)
 	struct timers *timers = &poller->timers;
 	int64_t expiry = atomic_load_explicit(&poller->next_expiry, memory_order_relaxed);
 
+	if (expiry == atomic_load_explicit(&timers->shown, memory_order_relaxed))
+		return;
 	if (timers->fds[TIMER_MONOTONIC] < 0 && open_fd(poller, TIMER_MONOTONIC))
 		return;
 	atomic_store_explicit(&timers->shown, expiry, memory_order_relaxed);
@@ -150,7 +152,7 @@ int asyncring__timer_start(struct ring *ring, struct timer *timer)
 		return -ENOMEM;
 	timer->sequence = poller->timers.sequence++;
 	sift_up(heap, heap->count++, timer);
-	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (timer->place == 1)
 		top_changed(ring, timer->clock);
 	return 0;
