@@ -79,6 +79,15 @@ static void *send_to_sleeper(void *argument)
 	return NULL;
 }
 
+static void wait_for_two(struct io_uring *ring)
+{
+	struct __kernel_timespec limit = harness_deadline();
+	struct io_uring_cqe *cqe;
+
+	assert_int_equal(io_uring_wait_cqes(ring, &cqe, 2, &limit, NULL), 0);
+	assert_int_equal(io_uring_cq_ready(ring), 2);
+}
+
 /* On another ring, whose submitter has nothing to do with the timeout. */
 static void a_message_is_counted(void **state)
 {
@@ -92,6 +101,7 @@ static void a_message_is_counted(void **state)
 	harness_submit(ring, 1);
 	sender = (struct sender){&other, ring->ring_fd, harness_thread_id()};
 	assert_int_equal(pthread_create(&thread, NULL, send_to_sleeper, &sender), 0);
+	wait_for_two(ring);
 	expect_both(ring, MESSAGE, 5, FAR, 0);
 	pthread_join(thread, NULL);
 	expect_idle(ring);
@@ -111,6 +121,7 @@ static void deferred_ones_are_counted(void **state)
 	ops_prep(&other, 0, 0, msg_ring, ring.ring_fd, 5, MESSAGE, 0);
 	harness_submit(&other, 1);
 	expect(&other, 0, 0);
+	wait_for_two(&ring);
 	expect_both(&ring, MESSAGE, 5, FAR, 0);
 	io_uring_queue_exit(&other);
 	io_uring_queue_exit(&ring);
