@@ -60,6 +60,11 @@ int asyncring__driver_sleep(struct ring *ring, int64_t until, const sigset_t *ma
 	int error;
 
 	asyncring__attend_release(ring);
+	error = asyncring__poller_rest(ring_poller(ring), mask);
+	if (error) {
+		asyncring__driver_awake(ring);
+		return error;
+	}
 	/* Sequentially consistent, as the exchange in timers.c, which looks at `asleep` next. */
 	expiry = atomic_load_explicit(&ring_poller(ring)->next_expiry, memory_order_seq_cst);
 	if (expiry < end)

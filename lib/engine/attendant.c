@@ -185,9 +185,10 @@ static bool something_ready(struct ring *ring)
 /* True if the owner was told. */
 static bool do_duty(struct ring *ring, enum duty duty)
 {
-	if (duty == DUTY_DRIVE)
+	if (duty == DUTY_DRIVE) {
 		asyncring__drive_now(ring);
-	else if (duty == DUTY_ANNOUNCE && something_ready(ring)) {
+		asyncring__poller_rest(ring_poller(ring), NULL);
+	} else if (duty == DUTY_ANNOUNCE && something_ready(ring)) {
 		asyncring__announce(ring);
 		return true;
 	}
