@@ -352,9 +352,10 @@ static void watch_ready(struct poller *poller, const struct epoll_event *event)
 
 static void expire_timers(struct ring *ring)
 {
+	int64_t now[TIMER_CLOCKS] = {0};
 	struct timer *timer;
 
-	while ((timer = asyncring__timer_take_expired(ring)))
+	while ((timer = asyncring__timer_take_expired(ring, now)))
 		asyncring__request_ready(request_of_data(timer), 0);
 }
 

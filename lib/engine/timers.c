@@ -183,7 +183,7 @@ void asyncring__timer_stop(struct ring *ring, struct timer *timer)
 		top_changed(ring, timer->clock);
 }
 
-struct timer *asyncring__timer_take_expired(struct ring *ring)
+struct timer *asyncring__timer_take_expired(struct ring *ring, int64_t now[TIMER_CLOCKS])
 {
 	struct timers *timers = &ring->poller->timers;
 
@@ -191,7 +191,11 @@ struct timer *asyncring__timer_take_expired(struct ring *ring)
 		struct timer_heap *heap = &timers->heaps[clock];
 		struct timer *first = heap->count ? heap->slots[0] : NULL;
 
-		if (!first || first->expiry > asyncring__timer_now((enum timer_clock)clock))
+		if (!first)
+			continue;
+		if (!now[clock])
+			now[clock] = asyncring__timer_now((enum timer_clock)clock);
+		if (first->expiry > now[clock])
 			continue;
 		asyncring__timer_stop(ring, first);
 		return first;
