@@ -170,7 +170,10 @@ struct completion *asyncring__tag_new(uint64_t user_data);
 /* As post_extra; @completion is the queue's from now on. */
 void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, bool async);
 
-/* Move the backlog, and for the @owner the deferred completions, into the CQ as far as they fit. */
+/*
+ * Move the backlog, and for the @owner the deferred completions, into the CQ as far as they fit. No
+ * lock held.
+ */
 void asyncring__cq_flush(struct ring *ring, bool owner);
 
 /* CQEs the application has not taken, as the CQ words say; bounded by the CQ's size. */

@@ -12,6 +12,7 @@
  * The application's head is loaded with acquire: pairs with its release after reading a CQE, whose
  * slot may be overwritten from then on.
  */
+#include "../engine/poller.h"
 #include "core.h"
 #include "wait.h"
 
@@ -258,6 +259,17 @@ static void recycle(struct completion *completion)
 		asyncring__free(completion);
 }
 
+/*
+ * Completions were posted outside of the ring's own batches: those of its requests that count them
+ * go on with the next batch, and if their number is reached that is the driver's (they have timers,
+ * so there is one, or the owner will be).
+ */
+static void tell_counted(struct ring *ring)
+{
+	if (asyncring__count_reached(ring))
+		asyncring__poller_wake(ring_poller(ring));
+}
+
 void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, bool async)
 {
 	struct list list;
@@ -268,6 +280,7 @@ void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, 
 	asyncring__cq_post(ring, &list, async);
 	if (!list_empty(&list))
 		asyncring__free(completion);
+	tell_counted(ring);
 }
 
 struct completion *asyncring__tag_new(uint64_t user_data)
@@ -313,6 +326,12 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 	asyncring__notify(ring, &wake, false);
 	while ((node = list_take_first(&written)))
 		recycle(container_of(node, struct completion, node));
+	/* What waited for room, or for the owner, is counted only now. */
+	if (asyncring__count_reached(ring)) {
+		ring_lock(ring);
+		asyncring__batch_finish(ring);
+		ring_unlock(ring);
+	}
 }
 
 unsigned asyncring__cq_ready(struct ring *ring)

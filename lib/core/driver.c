@@ -23,7 +23,8 @@ bool asyncring__driver_needed(struct ring *ring)
 {
 	struct poller *poller = ring_poller(ring);
 
-	return poller && atomic_load_explicit(&poller->pending, memory_order_relaxed);
+	/* Sequentially consistent: see attended.listed. */
+	return poller && atomic_load_explicit(&poller->pending, memory_order_seq_cst);
 }
 
 static void become_driver(struct driver *driver)
@@ -59,6 +60,11 @@ int asyncring__driver_sleep(struct ring *ring, int64_t until, const sigset_t *ma
 	int error;
 
 	asyncring__attend_release(ring);
+	error = asyncring__poller_rest(ring_poller(ring), mask);
+	if (error) {
+		asyncring__driver_awake(ring);
+		return error;
+	}
 	/* Sequentially consistent, as the exchange in timers.c, which looks at `asleep` next. */
 	expiry = atomic_load_explicit(&ring_poller(ring)->next_expiry, memory_order_seq_cst);
 	if (expiry < end)
@@ -91,6 +97,8 @@ void asyncring__driver_hurry(struct ring *ring)
 	lock_release(&ring->control->cq_lock);
 	if (asleep)
 		asyncring__poller_wake(ring_poller(ring));
+	else
+		asyncring__attend_hurry(ring);
 }
 
 /* The descriptor of a ring that only its owner drives has to tell of timers by itself. */
@@ -98,7 +106,7 @@ static void show_timers(struct ring *ring)
 {
 	struct poller *poller = ring_poller(ring);
 
-	/* Relaxed: the owner's own thread, which is here, starts and stops its timers. */
+	/* Relaxed: the owner, which is here, or else a worker that has shown it itself. */
 	if (atomic_load_explicit(&poller->next_expiry, memory_order_relaxed) ==
 	    atomic_load_explicit(&poller->timers.shown, memory_order_relaxed))
 		return;
@@ -163,6 +171,8 @@ void asyncring__drive_wanted(struct ring *ring)
 
 void asyncring__drive_wanted_locked(struct ring *ring)
 {
+	if (ring_defers(ring) && ring_poller(ring))
+		asyncring__timers_show(ring);
 	if (asyncring__driver_needed(ring) && !asyncring__attended(ring))
 		find_successor(ring);
 }

@@ -13,7 +13,12 @@
  * A ring with DEFER_TASKRUN is the owner's alone to drive. If its owner cannot see by itself that
  * there is something to do (a registered eventfd, SETUP_TASKRUN_FLAG), it is told.
  *
- * Lock order: attendant.lock before every lock of a ring's; never held while driving.
+ * Nobody may rely on the attendant without its knowing: whoever shortens its sleep - a ring taken
+ * out of its set, a timer that expires earlier than all others - rouses it, and a ring leaves the
+ * list only if it is still not needed after everybody could see that it is not listed.
+ *
+ * Lock order: attendant.lock comes after submit_lock, whose holders arm, and before cq_lock; it is
+ * never held while driving, and nothing takes a submit_lock under it.
  */
 #include "attendant.h"
 
@@ -51,14 +56,15 @@ static struct ring *ring_of(struct list *node)
 	return container_of(node, struct ring, attended.node);
 }
 
+/* Sequentially consistent, both: whoever does without the lock has changed something before. */
 static bool listed(const struct ring *ring)
 {
-	return atomic_load_explicit(&ring->attended.listed, memory_order_relaxed);
+	return atomic_load_explicit(&ring->attended.listed, memory_order_seq_cst);
 }
 
 static bool adopted(const struct ring *ring)
 {
-	return atomic_load_explicit(&ring->attended.adopted, memory_order_relaxed);
+	return atomic_load_explicit(&ring->attended.adopted, memory_order_seq_cst);
 }
 
 /* ---- attendant.lock held ---- */
@@ -78,14 +84,15 @@ static void adopt(struct ring *ring)
 
 	if (!sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_ADD, ring_poller(ring)->epoll_fd,
 		 &event))
-		atomic_store_explicit(&ring->attended.adopted, true, memory_order_relaxed);
+		/* Pairs with the look of attend_hurry: next_expiry is read after this. */
+		atomic_store_explicit(&ring->attended.adopted, true, memory_order_seq_cst);
 }
 
 static void let_go(struct ring *ring)
 {
 	if (!adopted(ring))
 		return;
-	atomic_store_explicit(&ring->attended.adopted, false, memory_order_relaxed);
+	atomic_store_explicit(&ring->attended.adopted, false, memory_order_seq_cst);
 	sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_DEL, ring_poller(ring)->epoll_fd, NULL);
 }
 
@@ -93,11 +100,36 @@ static void unlist(struct ring *ring)
 {
 	let_go(ring);
 	list_remove(&ring->attended.node);
-	atomic_store_explicit(&ring->attended.listed, false, memory_order_relaxed);
+	atomic_store_explicit(&ring->attended.listed, false, memory_order_seq_cst);
 }
 
-/* What is to be done for @ring without the lock. */
-enum duty { DUTY_NONE, DUTY_DRIVE, DUTY_ANNOUNCE };
+static bool driven(struct ring *ring)
+{
+	bool present;
+
+	lock_acquire(&ring->control->cq_lock);
+	present = ring->driver.present;
+	lock_release(&ring->control->cq_lock);
+	return present;
+}
+
+/*
+ * @ring needs no attendant, as it seems. Who arms or stops driving now does nothing if it finds the
+ * ring listed; so it is first said not to be, and then looked at once more: one of the two sees
+ * what the other did.
+ */
+static void unlist_unneeded(struct ring *ring)
+{
+	atomic_store_explicit(&ring->attended.listed, false, memory_order_seq_cst);
+	if (asyncring__driver_needed(ring) && !driven(ring))
+		atomic_store_explicit(&ring->attended.listed, true, memory_order_seq_cst);
+	else
+		unlist(ring);
+}
+
+/* What is to be done for @ring without the lock; or it is left to others, or waits for its owner.
+ */
+enum duty { DUTY_NONE, DUTY_NOTHING_YET, DUTY_DRIVE, DUTY_ANNOUNCE };
 
 static enum duty look_at(struct ring *ring)
 {
@@ -110,18 +142,22 @@ static enum duty look_at(struct ring *ring)
 	waited_for = ring->control->waiters;
 	lock_release(&ring->control->cq_lock);
 	if (!asyncring__driver_needed(ring)) {
-		unlist(ring);
+		unlist_unneeded(ring);
 		return DUTY_NONE;
 	}
 	if (driver.present) {
 		let_go(ring);
 		if (++state->driven > LOOKS_DRIVEN)
-			unlist(ring);
+			unlist_unneeded(ring);
 		return DUTY_NONE;
 	}
 	state->driven = 0;
-	if (!adopted(ring) && !announces(ring) &&
-	    (driver.rounds != state->rounds_seen || waited_for)) {
+	/* The owner has come since it was told. */
+	if (announces(ring) && driver.rounds != state->rounds_seen)
+		state->told = false;
+	if (announces(ring))
+		state->rounds_seen = driver.rounds;
+	else if (!adopted(ring) && (driver.rounds != state->rounds_seen || waited_for)) {
 		state->rounds_seen = driver.rounds;
 		if (waited_for)
 			asyncring__wake_one_to_drive(ring);
@@ -129,7 +165,9 @@ static enum duty look_at(struct ring *ring)
 	}
 	if (!adopted(ring))
 		adopt(ring);
-	return announces(ring) ? DUTY_ANNOUNCE : DUTY_DRIVE;
+	if (announces(ring))
+		return state->told ? DUTY_NOTHING_YET : DUTY_ANNOUNCE;
+	return DUTY_DRIVE;
 }
 
 /* ---- the thread ---- */
@@ -144,12 +182,31 @@ static bool something_ready(struct ring *ring)
 	       sys_ppoll(&poll, 1, &no_time, NULL) > 0;
 }
 
-static void do_duty(struct ring *ring, enum duty duty)
+/* True if the owner was told. */
+static bool do_duty(struct ring *ring, enum duty duty)
 {
-	if (duty == DUTY_DRIVE)
+	if (duty == DUTY_DRIVE) {
 		asyncring__drive_now(ring);
-	else if (something_ready(ring))
+		asyncring__poller_rest(ring_poller(ring), NULL);
+	} else if (duty == DUTY_ANNOUNCE && something_ready(ring)) {
 		asyncring__announce(ring);
+		return true;
+	}
+	return false;
+}
+
+/* When has @ring to be looked at again, if its set does not tell? It is listed; lock held. */
+static int64_t next_look(struct ring *ring, enum duty duty)
+{
+	/* Read after `adopted` was stored: see attend_hurry. */
+	int64_t expiry =
+		atomic_load_explicit(&ring_poller(ring)->next_expiry, memory_order_seq_cst);
+
+	if (ring->attended.told && adopted(ring))
+		return CLOCK_NEVER;
+	if (duty == DUTY_NONE || !adopted(ring))
+		return clock_now() + LOOK_NS;
+	return expiry;
 }
 
 /* Look at every ring once. When to look again, monotonic. */
@@ -166,21 +223,22 @@ static int64_t go_round(void)
 		struct ring *ring = ring_of(attendant.rings.next);
 		enum duty duty = look_at(ring);
 		int64_t next;
+		bool told;
 
 		if (!listed(ring))
 			continue;
 		list_remove(&ring->attended.node);
 		list_append(&attendant.rings, &ring->attended.node);
-		if (duty != DUTY_NONE) {
+		if (duty == DUTY_DRIVE || duty == DUTY_ANNOUNCE) {
 			asyncring__ring_hold(ring);
 			pthread_mutex_unlock(&attendant.lock);
-			do_duty(ring, duty);
-			next = atomic_load_explicit(&ring_poller(ring)->next_expiry,
-						    memory_order_seq_cst);
-			asyncring__ring_put(ring);
+			told = do_duty(ring, duty);
 			pthread_mutex_lock(&attendant.lock);
+			ring->attended.told = told && listed(ring);
+			next = next_look(ring, duty);
+			asyncring__ring_put(ring);
 		} else
-			next = clock_now() + LOOK_NS;
+			next = next_look(ring, duty);
 		if (next < again)
 			again = next;
 	}
@@ -194,7 +252,7 @@ static bool leave(bool lingered)
 	bool end;
 
 	pthread_mutex_lock(&attendant.lock);
-	end = list_empty(&attendant.rings) && (lingered || attendant.stopping);
+	end = attendant.stopping || (lingered && list_empty(&attendant.rings));
 	if (end && !attendant.stopping) {
 		attendant.left = true;
 		attendant.running = false;
@@ -288,8 +346,9 @@ void asyncring__attend(struct ring *ring)
 	if (!listed(ring) && !atomic_load_explicit(&ring->closing, memory_order_relaxed) &&
 	    (attendant.running || start())) {
 		list_append(&attendant.rings, &ring->attended.node);
-		atomic_store_explicit(&ring->attended.listed, true, memory_order_relaxed);
+		atomic_store_explicit(&ring->attended.listed, true, memory_order_seq_cst);
 		ring->attended.driven = 0;
+		ring->attended.told = false;
 		rouse();
 	}
 	pthread_mutex_unlock(&attendant.lock);
@@ -300,7 +359,20 @@ void asyncring__attend_release(struct ring *ring)
 	if (!adopted(ring))
 		return;
 	pthread_mutex_lock(&attendant.lock);
-	let_go(ring);
+	if (adopted(ring)) {
+		let_go(ring);
+		/* It has to look by the clock again: the ring will soon be left again. */
+		rouse();
+	}
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+void asyncring__attend_hurry(struct ring *ring)
+{
+	if (!adopted(ring))
+		return;
+	pthread_mutex_lock(&attendant.lock);
+	rouse();
 	pthread_mutex_unlock(&attendant.lock);
 }
 
@@ -314,6 +386,7 @@ void asyncring__attend_forget(struct ring *ring)
 
 void asyncring__attendant_retire(void)
 {
+	struct list *node;
 	pthread_t thread;
 
 	pthread_mutex_lock(&attendant.lock);
@@ -329,8 +402,14 @@ void asyncring__attendant_retire(void)
 	asyncring__thread_join(thread);
 	pthread_mutex_lock(&attendant.lock);
 	attendant.stopping = attendant.running = false;
+	/* Rings made in the meantime came too late for that thread. */
+	list_for_each (node, &attendant.rings)
+		let_go(ring_of(node));
 	sys_close(attendant.epoll_fd);
 	sys_close(attendant.wake_fd);
+	if (!list_empty(&attendant.rings) && !start())
+		while (!list_empty(&attendant.rings))
+			unlist(ring_of(attendant.rings.next));
 	pthread_mutex_unlock(&attendant.lock);
 }
 

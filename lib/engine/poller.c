@@ -38,6 +38,7 @@ struct watch {
 
 enum {
 	EVENTS_AT_ONCE = 64,
+	ROUNDS_IN_VAIN = 32, /* in a row, and the driver takes a rest */
 	/* What the set reports without being asked. */
 	EVENTS_UNASKED = EPOLLERR | EPOLLHUP,
 };
@@ -220,6 +221,9 @@ static uint32_t wanted(const struct watch *watch)
 		events |= request->poll_events;
 		if (request->flags & REQ_POLL_EDGE)
 			events |= EPOLLET;
+		/* Thousands may wait for the same. */
+		if (events == watch->events)
+			break;
 	}
 	return events;
 }
@@ -302,7 +306,7 @@ int asyncring__poller_arm(struct request *request)
 	list_append(&watch_at(poller, request->file->watch)->requests, &request->node);
 	request->state = STATE_ARMED;
 	asyncring__pending_add(request);
-	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	return 0;
 }
 
@@ -348,9 +352,10 @@ static void watch_ready(struct poller *poller, const struct epoll_event *event)
 
 static void expire_timers(struct ring *ring)
 {
+	int64_t now[TIMER_CLOCKS] = {0};
 	struct timer *timer;
 
-	while ((timer = asyncring__timer_take_expired(ring)))
+	while ((timer = asyncring__timer_take_expired(ring, now)))
 		asyncring__request_ready(request_of_data(timer), 0);
 }
 
@@ -379,21 +384,53 @@ static int sleep_for_events(const struct poller *poller, struct epoll_event *eve
 			_NSIG / 8);
 }
 
+/*
+ * Some files are ready without being so: a datagram socket can be written to, but its peer's queue
+ * is full; an error queue that nobody reads is an event for ever. Level-triggered as the set is, a
+ * driver would go round and round for them.
+ */
+static void count_vain(struct ring *ring, int events, uint32_t tail, uint32_t pending)
+{
+	struct poller *poller = ring_poller(ring);
+	uint32_t vain = 0;
+
+	/* Relaxed, here and below: hints, for whoever drives. */
+	if (events > 0 &&
+	    tail == atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed) &&
+	    pending == atomic_load_explicit(&poller->pending, memory_order_relaxed))
+		vain = atomic_load_explicit(&poller->vain, memory_order_relaxed) + 1;
+	atomic_store_explicit(&poller->vain, vain, memory_order_relaxed);
+}
+
+int asyncring__poller_rest(struct poller *poller, const sigset_t *mask)
+{
+	static const struct timespec rest = {.tv_nsec = NSEC_PER_MSEC};
+
+	if (atomic_load_explicit(&poller->vain, memory_order_relaxed) < ROUNDS_IN_VAIN)
+		return 0;
+	atomic_store_explicit(&poller->vain, 0, memory_order_relaxed);
+	return sys_ppoll(NULL, 0, &rest, mask);
+}
+
 int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_t *mask)
 {
 	struct poller *poller = ring_poller(ring);
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int count = sleep_for_events(poller, events, timeout_ns, mask);
+	uint32_t tail, pending;
 
 	asyncring__driver_awake(ring);
 	if (count < 0 && count != -EINTR)
 		count = 0;
 	ring_lock(ring);
+	tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
+	pending = atomic_load_explicit(&poller->pending, memory_order_relaxed);
 	for (int i = 0; i < count; i++)
 		if (events[i].data.u64 != POLLER_OWN_EVENT)
 			watch_ready(poller, &events[i]);
 	expire_timers(ring);
 	asyncring__batch_finish(ring);
+	count_vain(ring, count, tail, pending);
 	ring_unlock(ring);
 	return count < 0 ? count : 0;
 }

@@ -41,7 +41,8 @@ struct poller {
 
 	/*
 	 * Requests armed and timers started: while it is 0 nobody needs to drive. Written under
-	 * submit_lock, looked at without: relaxed, a hint.
+	 * submit_lock, looked at without: a hint. Incremented sequentially consistently: who has
+	 * done that looks for somebody who drives (attended.listed).
 	 */
 	_Atomic uint32_t pending;
 	/*
@@ -49,6 +50,8 @@ struct poller {
 	 * driver reads it under cq_lock after it has said that it is going to sleep (wait.c).
 	 */
 	_Atomic int64_t next_expiry;
+	/* Looks in a row that found events and completed nothing. */
+	_Atomic uint32_t vain;
 };
 
 /* ---- submit_lock held ---- */
@@ -75,6 +78,12 @@ void asyncring__poller_destroy(struct ring *ring);
  * at most, under @mask if it is not NULL; then carry on with what has become possible. 0 or -EINTR.
  */
 int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_t *mask);
+
+/*
+ * Before the driver sleeps again: if all it does is in vain, wait a moment, under @mask if it is
+ * not NULL. 0 or -EINTR.
+ */
+int asyncring__poller_rest(struct poller *poller, const sigset_t *mask);
 
 /* ---- any thread, any lock ---- */
 

@@ -127,6 +127,8 @@ void asyncring__timers_show(struct ring *ring)
 	struct timers *timers = &poller->timers;
 	int64_t expiry = atomic_load_explicit(&poller->next_expiry, memory_order_relaxed);
 
+	if (expiry == atomic_load_explicit(&timers->shown, memory_order_relaxed))
+		return;
 	if (timers->fds[TIMER_MONOTONIC] < 0 && open_fd(poller, TIMER_MONOTONIC))
 		return;
 	atomic_store_explicit(&timers->shown, expiry, memory_order_relaxed);
@@ -150,7 +152,7 @@ int asyncring__timer_start(struct ring *ring, struct timer *timer)
 		return -ENOMEM;
 	timer->sequence = poller->timers.sequence++;
 	sift_up(heap, heap->count++, timer);
-	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (timer->place == 1)
 		top_changed(ring, timer->clock);
 	return 0;
@@ -181,7 +183,7 @@ void asyncring__timer_stop(struct ring *ring, struct timer *timer)
 		top_changed(ring, timer->clock);
 }
 
-struct timer *asyncring__timer_take_expired(struct ring *ring)
+struct timer *asyncring__timer_take_expired(struct ring *ring, int64_t now[TIMER_CLOCKS])
 {
 	struct timers *timers = &ring->poller->timers;
 
@@ -189,7 +191,11 @@ struct timer *asyncring__timer_take_expired(struct ring *ring)
 		struct timer_heap *heap = &timers->heaps[clock];
 		struct timer *first = heap->count ? heap->slots[0] : NULL;
 
-		if (!first || first->expiry > asyncring__timer_now((enum timer_clock)clock))
+		if (!first)
+			continue;
+		if (!now[clock])
+			now[clock] = asyncring__timer_now((enum timer_clock)clock);
+		if (first->expiry > now[clock])
 			continue;
 		asyncring__timer_stop(ring, first);
 		return first;

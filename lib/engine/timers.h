@@ -47,8 +47,12 @@ static inline bool timer_started(const struct timer *timer)
 	return timer->place;
 }
 
-/* The earliest that has expired, stopped; NULL: none. */
-struct timer *asyncring__timer_take_expired(struct ring *ring);
+/*
+ * One that has expired, stopped, the earliest of its clock; NULL: none. @now is what the clocks
+ * say, for a whole round, so that a timer that is started anew each time cannot prolong it for
+ * ever; all 0 at first.
+ */
+struct timer *asyncring__timer_take_expired(struct ring *ring, int64_t now[TIMER_CLOCKS]);
 
 /* Let the poller's set tell of the next expiry by itself: its driver goes away. */
 void asyncring__timers_show(struct ring *ring);
