@@ -318,11 +318,28 @@ static void issue_as_submitter(struct request *request)
 	ring_unlock(ring);
 }
 
-/* Can a worker carry on with the next member of a chain itself? */
+void asyncring__issue_for_worker(struct request *request)
+{
+	struct ring *ring = request->ring;
+
+	/* Stands for the request until the ring is not touched any more. */
+	atomic_fetch_add_explicit(&ring->active, 1, memory_order_seq_cst);
+	issue_as_submitter(request);
+	deactivate(ring, 1);
+}
+
+/*
+ * Can a worker carry on with the next member of a chain itself? Not with what never blocks in a
+ * call but waits for readiness: that goes to the poller, and the worker on to other things.
+ */
 static bool worker_may_run(const struct request *next)
 {
-	return !(next->flags & REQ_TIMED) &&
-	       !(next->op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT));
+	const struct op *op = next->op;
+
+	if (next->flags & REQ_TIMED || op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT))
+		return false;
+	return next->credentials || !next->poll_events ||
+	       op->properties & (OP_POLL_IN | OP_POLL_OUT);
 }
 
 struct request *asyncring__request_put_worker(struct request *request)

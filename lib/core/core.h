@@ -115,6 +115,12 @@ bool asyncring__run_blocking(struct request *request);
  */
 struct request *asyncring__request_put_worker(struct request *request);
 
+/*
+ * A worker has found that @request, the next member of a chain and known to nobody else yet, waits
+ * for readiness: it is issued as the submitter would, so that the poller gets it. No lock held.
+ */
+void asyncring__issue_for_worker(struct request *request);
+
 /* Put the submitter's reference; the last put completes the request with the batch. */
 void asyncring__request_put_submitter(struct request *request);
 

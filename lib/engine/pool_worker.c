@@ -63,6 +63,10 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 		/* Before it is current: cancellers look at the file of what is. */
 		bool go_on = asyncring__run_prepare(request);
 
+		if (go_on && request->flags & REQ_WAIT_FIRST && !request->credentials) {
+			asyncring__issue_for_worker(request);
+			return;
+		}
 		/*
 		 * What may wait for ever must not keep a bounded worker from its files. The
 		 * other way round there is nothing to be gained by a change of threads.
