@@ -106,12 +106,18 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 	}
 }
 
-/* Does the request wait for its file rather than for a system call? */
+/*
+ * Does the request wait for its file rather than for a system call? Not for a readiness that will
+ * not come because the file is not open for it: the call says so.
+ */
 static bool waits_for_file(const struct request *request)
 {
-	return request->file && request->file->hint.kind == FILE_POLLABLE &&
-	       !(request->flags & REQ_NOWAIT) &&
-	       request->op->properties & (OP_POLL_IN | OP_POLL_OUT);
+	const struct file *file = request->file;
+	unsigned properties = request->op->properties;
+
+	return file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
+	       ((properties & OP_POLL_IN && file->readable) ||
+		(properties & OP_POLL_OUT && file->writable));
 }
 
 /* On a stream a worker waits before it tries: so a canceller can take it back from the start. */
