@@ -220,7 +220,8 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
 	asyncring__notify(ring, &wake, async);
 }
 
-bool asyncring__request_post(const struct request *request, int32_t res, uint32_t cqe_flags)
+bool asyncring__request_post(const struct request *request, unsigned issue_flags, int32_t res,
+			     uint32_t cqe_flags)
 {
 	struct ring *ring = request->ring;
 	struct completion completion = {
@@ -233,10 +234,13 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 	struct wake wake;
 	bool written;
 
+	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
+		asyncring__batch_post(ring);
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
-	written = list_empty(&ring->backlog) && list_empty(&ring->deferred) &&
-		  write_counted(&writer, &completion);
+	/* Those deferred come from elsewhere; that they are not asked for yet is no want of room.
+	 */
+	written = list_empty(&ring->backlog) && write_counted(&writer, &completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
 		return false;

@@ -422,6 +422,9 @@ static void complete_cancelled(struct ring *ring)
 
 		if (ring_defers(ring))
 			request->flags |= REQ_DEFERRED;
+		/* The operation may have something to post on the way. */
+		if (request->flags & REQ_CLEANUP)
+			asyncring__batch_post(ring);
 		asyncring__request_done(request);
 	}
 }
@@ -431,7 +434,7 @@ void asyncring__batch_finish(struct ring *ring)
 	struct batch *batch = &ring->batch;
 
 	for (;;) {
-		if (!list_empty(&batch->done))
+		if (!list_empty(&batch->done) || !list_empty(&batch->released))
 			asyncring__batch_complete(ring);
 		else if (!list_empty(&batch->cancelled))
 			complete_cancelled(ring);
@@ -442,7 +445,8 @@ void asyncring__batch_finish(struct ring *ring)
 		/* Relaxed: written under submit_lock only. */
 		else if (atomic_load_explicit(&ring->drain_active, memory_order_relaxed)) {
 			asyncring__drain_resume(ring);
-			if (list_empty(&batch->done) && !batch->punted_count)
+			if (list_empty(&batch->done) && list_empty(&batch->released) &&
+			    !batch->punted_count)
 				break;
 		} else
 			break;
