@@ -160,7 +160,9 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		if (!full && recv->flags & MSG_WAITALL &&
 		    asyncring__socket_streams(request_fd(request)))
 			return keep_rest(request, &shot, received);
-		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+		/* MSG_TRUNC tells of more than there was room for. */
+		cqe_flags = asyncring__buffers_commit(request, &shot.picked,
+						      full ? shot.room : (uint64_t)received) |
 			    nonempty(request, full);
 		if (!(request->flags & REQ_MULTISHOT) || last(request, flags, received) ||
 		    !post(request, flags, received, cqe_flags)) {
@@ -290,7 +292,8 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 	    asyncring__socket_streams(request_fd(request)))
 		return keep_rest(request, &shot, received);
 	request->completion.flags =
-		asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+		asyncring__buffers_commit(request, &shot.picked,
+					  full ? shot.room : (uint64_t)received) |
 		nonempty(request, full);
 	return asyncring__recv_finish(request, received, truncated(recv, &shot));
 }
