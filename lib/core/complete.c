@@ -323,6 +323,8 @@ static void issue_as_submitter(struct request *request)
 	struct ring *ring = request->ring;
 
 	ring_lock(ring);
+	/* It may post something on the way. */
+	ring->batch.on_worker = true;
 	asyncring__issue_inline(request);
 	finish_on_worker(ring);
 	ring_unlock(ring);

@@ -234,12 +234,16 @@ bool asyncring__request_post(const struct request *request, unsigned issue_flags
 	struct wake wake;
 	bool written;
 
+	/*
+	 * What others post is deferred, what was posted before in the same chain too. The owner has
+	 * asked for it before it gets here.
+	 */
+	if (ring_defers(ring) && asyncring__thread_number() != ring->owner_thread)
+		return false;
 	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
 		asyncring__batch_post(ring);
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
-	/* Those deferred come from elsewhere; that they are not asked for yet is no want of room.
-	 */
 	written = list_empty(&ring->backlog) && write_counted(&writer, &completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
