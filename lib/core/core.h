@@ -167,7 +167,7 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
  * does not fit (or older ones still wait for room): nothing was posted, and the request must end
  * with this as its own, final result. @issue_flags: those of issue(), or 0 where there is no batch.
  */
-bool asyncring__request_post(const struct request *request, unsigned issue_flags, int32_t res,
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags);
 
 /*

@@ -220,7 +220,16 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
 	asyncring__notify(ring, &wake, async);
 }
 
-bool asyncring__request_post(const struct request *request, unsigned issue_flags, int32_t res,
+/* Does what is posted now have to stand behind what the owner has not asked for yet? */
+static bool comes_after_deferred(const struct ring *ring)
+{
+	/* Relaxed: what was deferred before in the same chain the locks in between have shown. */
+	return ring_defers(ring) &&
+	       (asyncring__thread_number() != ring->owner_thread ||
+		atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
+}
+
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags)
 {
 	struct ring *ring = request->ring;
@@ -234,14 +243,13 @@ bool asyncring__request_post(const struct request *request, unsigned issue_flags
 	struct wake wake;
 	bool written;
 
-	/*
-	 * What others post is deferred, what was posted before in the same chain too. The owner has
-	 * asked for it before it gets here.
-	 */
-	if (ring_defers(ring) && asyncring__thread_number() != ring->owner_thread)
-		return false;
 	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
 		asyncring__batch_post(ring);
+	if (comes_after_deferred(ring)) {
+		/* And so does the end. */
+		request->flags |= REQ_DEFERRED;
+		return !asyncring__cq_post_extra(ring, &completion, true);
+	}
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
 	written = list_empty(&ring->backlog) && write_counted(&writer, &completion);
