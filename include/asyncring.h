@@ -295,10 +295,10 @@ int asyncring_ring_dofork(struct asyncring *ring);
 /*
  * Gives the ring other sizes: p->sq_entries (and p->cq_entries with ASYNCRING_SETUP_CQSIZE);
  * completions and submitted entries that are pending are carried over, and *ring points to the
- * new memory, whose addresses come back in *p. Submit what get_sqe has handed out first: pointers to
- * entries and to completions are void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN whose
- * memory is not the application's, -EINVAL for others; -EOVERFLOW: too small for what is pending
- * (the old ring is intact); -ENOMEM.
+ * new memory, whose addresses come back in *p. Submit what get_sqe has handed out first: pointers
+ * to entries and to completions are void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN
+ * whose memory is not the application's, -EINVAL for others; -EOVERFLOW: too small for what is
+ * pending (the old ring is intact); -ENOMEM.
  */
 int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p);
 

@@ -411,6 +411,18 @@ void asyncring__file_put(struct file *file)
 		asyncring__cq_post_owned(ring, tag, true);
 }
 
+bool asyncring__file_owns(int fd)
+{
+	struct list *node;
+	bool owned = false;
+
+	pthread_mutex_lock(&files.lock);
+	list_for_each (node, &files.open)
+		owned |= container_of(node, struct file, node)->fd == fd;
+	pthread_mutex_unlock(&files.lock);
+	return owned;
+}
+
 /* ---- fork ---- */
 
 void asyncring__files_before_fork(void)

@@ -70,6 +70,9 @@ static inline struct file *file_get(struct file *file)
 	return file;
 }
 
+/* Is @fd one of the duplicates made here? No lock held. */
+bool asyncring__file_owns(int fd);
+
 /* Is @fd a descriptor of the same open file? */
 bool asyncring__file_is(const struct file *file, int fd);
 

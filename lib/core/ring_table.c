@@ -378,11 +378,14 @@ static bool adopt_any_duplicate(struct ring *ring)
 	while (!found && (length = sys(SYS_getdents64, directory, entries, sizeof(entries))) > 0) {
 		for (long at = 0; at < length && !found;) {
 			const struct dirent64 *entry = (void *)(entries + at);
+			int fd;
 
 			at += entry->d_reclen;
-			if (entry->d_name[0] != '.' &&
-			    cookie_of((unsigned)atoi(entry->d_name)) == ring->cookie)
-				found = adopt_duplicate((unsigned)atoi(entry->d_name));
+			fd = atoi(entry->d_name);
+			/* A request that polls the ring must not keep it alive. */
+			if (entry->d_name[0] != '.' && cookie_of((unsigned)fd) == ring->cookie &&
+			    !asyncring__file_owns(fd))
+				found = adopt_duplicate((unsigned)fd);
 		}
 	}
 	sys_close(directory);
