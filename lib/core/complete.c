@@ -244,16 +244,15 @@ void asyncring__request_abandon(struct request *request, int res)
 	asyncring__request_done(request);
 }
 
-void asyncring__batch_complete(struct ring *ring)
+void asyncring__batch_post(struct ring *ring)
 {
-	struct list posted, deferred, released, *node;
+	struct list posted, deferred, *node;
 	struct late late;
 	unsigned inactive = 0;
 
 	late_init(&late);
 	list_init(&posted);
 	list_init(&deferred);
-	list_init(&released);
 	while ((node = list_take_first(&ring->batch.done))) {
 		struct request *request =
 			request_of_completion(container_of(node, struct completion, node));
@@ -262,7 +261,7 @@ void asyncring__batch_complete(struct ring *ring)
 			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 
 		if (next)
-			list_append(&released, &next->node);
+			list_append(&ring->batch.released, &next->node);
 	}
 	if (late.silent) {
 		recycle_silent(&posted, true);
@@ -280,6 +279,17 @@ void asyncring__batch_complete(struct ring *ring)
 	if (inactive)
 		/* No need to look for a drain: the batch does, before it is finished. */
 		atomic_fetch_sub_explicit(&ring->active, inactive, memory_order_seq_cst);
+}
+
+void asyncring__batch_complete(struct ring *ring)
+{
+	struct list released, *node;
+
+	if (!list_empty(&ring->batch.done))
+		asyncring__batch_post(ring);
+	/* What these release in turn has its turn later: chains are no recursion. */
+	list_init(&released);
+	list_move_all(&released, &ring->batch.released);
 	while ((node = list_take_first(&released)))
 		asyncring__issue_inline(container_of(node, struct request, node));
 }
@@ -313,16 +323,35 @@ static void issue_as_submitter(struct request *request)
 	struct ring *ring = request->ring;
 
 	ring_lock(ring);
+	/* It may post something on the way. */
+	ring->batch.on_worker = true;
 	asyncring__issue_inline(request);
 	finish_on_worker(ring);
 	ring_unlock(ring);
 }
 
-/* Can a worker carry on with the next member of a chain itself? */
+void asyncring__issue_for_worker(struct request *request)
+{
+	struct ring *ring = request->ring;
+
+	/* Stands for the request until the ring is not touched any more. */
+	atomic_fetch_add_explicit(&ring->active, 1, memory_order_seq_cst);
+	issue_as_submitter(request);
+	deactivate(ring, 1);
+}
+
+/*
+ * Can a worker carry on with the next member of a chain itself? Not with what never blocks in a
+ * call but waits for readiness: that goes to the poller, and the worker on to other things.
+ */
 static bool worker_may_run(const struct request *next)
 {
-	return !(next->flags & REQ_TIMED) &&
-	       !(next->op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT));
+	const struct op *op = next->op;
+
+	if (next->flags & REQ_TIMED || op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT))
+		return false;
+	return next->credentials || !next->poll_events ||
+	       op->properties & (OP_POLL_IN | OP_POLL_OUT);
 }
 
 struct request *asyncring__request_put_worker(struct request *request)

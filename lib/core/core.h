@@ -115,6 +115,12 @@ bool asyncring__run_blocking(struct request *request);
  */
 struct request *asyncring__request_put_worker(struct request *request);
 
+/*
+ * A worker has found that @request, the next member of a chain and known to nobody else yet, waits
+ * for readiness: it is issued as the submitter would, so that the poller gets it. No lock held.
+ */
+void asyncring__issue_for_worker(struct request *request);
+
 /* Put the submitter's reference; the last put completes the request with the batch. */
 void asyncring__request_put_submitter(struct request *request);
 
@@ -124,7 +130,13 @@ void asyncring__request_put_submitter(struct request *request);
  */
 void asyncring__request_done(struct request *request);
 
-/* Post the batch's completions and start what they release, until there are none. */
+/*
+ * Post the batch's completions. What they release is not started yet, so that this may be called
+ * while a request is being carried out. submit_lock held.
+ */
+void asyncring__batch_post(struct ring *ring);
+
+/* The same, and start what they have released. */
 void asyncring__batch_complete(struct ring *ring);
 
 /*
@@ -150,11 +162,13 @@ void asyncring__drain_resume(struct ring *ring);
 void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 
 /*
- * A multishot request has something to say and goes on: post a CQE with @res and @cqe_flags, to
- * which CQE_F_MORE is added. False if it does not fit (or older ones still wait for room): nothing
- * was posted, and the request must end with this as its own, final result. Called from issue().
+ * A request has something to say and goes on: post a CQE with @res and @cqe_flags, to which
+ * CQE_F_MORE is added; after those of requests that have ended before it in the batch. False if it
+ * does not fit (or older ones still wait for room): nothing was posted, and the request must end
+ * with this as its own, final result. @issue_flags: those of issue(), or 0 where there is no batch.
  */
-bool asyncring__request_post(const struct request *request, int32_t res, uint32_t cqe_flags);
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
+			     uint32_t cqe_flags);
 
 /*
  * Post a CQE that belongs to no request (messages from other rings): what @from says, its list node

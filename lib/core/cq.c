@@ -221,7 +221,17 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
 	asyncring__notify(ring, &wake, async);
 }
 
-bool asyncring__request_post(const struct request *request, int32_t res, uint32_t cqe_flags)
+/* Does what is posted now have to stand behind what the owner has not asked for yet? */
+static bool comes_after_deferred(const struct ring *ring)
+{
+	/* Relaxed: what was deferred before in the same chain the locks in between have shown. */
+	return ring_defers(ring) &&
+	       (asyncring__thread_number() != ring->owner_thread ||
+		atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
+}
+
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
+			     uint32_t cqe_flags)
 {
 	struct ring *ring = request->ring;
 	struct completion completion = {
@@ -234,10 +244,16 @@ bool asyncring__request_post(const struct request *request, int32_t res, uint32_
 	struct wake wake;
 	bool written;
 
+	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
+		asyncring__batch_post(ring);
+	if (comes_after_deferred(ring)) {
+		/* And so does the end. */
+		request->flags |= REQ_DEFERRED;
+		return !asyncring__cq_post_extra(ring, &completion, true);
+	}
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
-	written = list_empty(&ring->backlog) && list_empty(&ring->deferred) &&
-		  write_counted(&writer, &completion);
+	written = list_empty(&ring->backlog) && write_counted(&writer, &completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
 		return false;

@@ -298,6 +298,7 @@ static struct file *unpark(int fd, bool position, int *error)
 static struct file *inspect(struct file *file, int fd, int *error)
 {
 	struct stat status;
+	int open_flags;
 
 	*error = asyncring__hint_inspect(file->fd, fd, &file->hint, &status);
 	if (*error) {
@@ -305,6 +306,10 @@ static struct file *inspect(struct file *file, int fd, int *error)
 		return NULL;
 	}
 	file->regular = S_ISREG(status.st_mode);
+	/* Asked of what is waited for only. */
+	open_flags = file->regular ? O_RDWR : sys_fcntl(file->fd, F_GETFL, 0);
+	file->readable = (open_flags & O_ACCMODE) != O_WRONLY;
+	file->writable = (open_flags & O_ACCMODE) != O_RDONLY;
 	file->character = S_ISCHR(status.st_mode);
 	file->device = status.st_dev;
 	file->inode = status.st_ino;

@@ -25,6 +25,7 @@ struct file {
 	int fd;
 	struct hint hint; /* what the duplicate was found to be when it was made */
 	bool regular;
+	bool readable, writable; /* is it open for this? */
 	bool character; /* a character device: it may have positions, though it is no regular file
 			 */
 	dev_t device;

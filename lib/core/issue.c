@@ -106,12 +106,18 @@ void asyncring__batch_forget_pin(struct ring *ring, int fd)
 	}
 }
 
-/* Does the request wait for its file rather than for a system call? */
+/*
+ * Does the request wait for its file rather than for a system call? Not for a readiness that will
+ * not come because the file is not open for it: the call says so.
+ */
 static bool waits_for_file(const struct request *request)
 {
-	return request->file && request->file->hint.kind == FILE_POLLABLE &&
-	       !(request->flags & REQ_NOWAIT) &&
-	       request->op->properties & (OP_POLL_IN | OP_POLL_OUT);
+	const struct file *file = request->file;
+	unsigned properties = request->op->properties;
+
+	return file && file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT) &&
+	       ((properties & OP_POLL_IN && file->readable) ||
+		(properties & OP_POLL_OUT && file->writable));
 }
 
 /* On a stream a worker waits before it tries: so a canceller can take it back from the start. */
@@ -416,6 +422,9 @@ static void complete_cancelled(struct ring *ring)
 
 		if (ring_defers(ring))
 			request->flags |= REQ_DEFERRED;
+		/* The operation may have something to post on the way. */
+		if (request->flags & REQ_CLEANUP)
+			asyncring__batch_post(ring);
 		asyncring__request_done(request);
 	}
 }
@@ -425,7 +434,7 @@ void asyncring__batch_finish(struct ring *ring)
 	struct batch *batch = &ring->batch;
 
 	for (;;) {
-		if (!list_empty(&batch->done))
+		if (!list_empty(&batch->done) || !list_empty(&batch->released))
 			asyncring__batch_complete(ring);
 		else if (!list_empty(&batch->cancelled))
 			complete_cancelled(ring);
@@ -436,7 +445,8 @@ void asyncring__batch_finish(struct ring *ring)
 		/* Relaxed: written under submit_lock only. */
 		else if (atomic_load_explicit(&ring->drain_active, memory_order_relaxed)) {
 			asyncring__drain_resume(ring);
-			if (list_empty(&batch->done) && !batch->punted_count)
+			if (list_empty(&batch->done) && list_empty(&batch->released) &&
+			    !batch->punted_count)
 				break;
 		} else
 			break;

@@ -35,8 +35,11 @@ static int carry_entries(const struct ring *ring, struct ring *resized)
 	for (uint32_t i = 0; resized->sq_array && i < resized->sq_entries; i++)
 		resized->sq_array[i] = i;
 	for (uint32_t i = head; i != tail; i++) {
-		uint32_t index = ring->sq_array ? ring->sq_array[i & mask] : i & mask;
+		uint32_t index = i & mask;
 
+		/* Read once: the application may change it at any time. */
+		if (ring->sq_array)
+			index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED);
 		/* An index out of range is to be found as that later. */
 		if (index > mask)
 			resized->sq_array[i & new_mask] = UINT32_MAX;

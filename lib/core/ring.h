@@ -94,6 +94,8 @@ struct ring_control {
 
 struct batch {
 	struct list done; /* completion.node: both references are the submitter's */
+	/* request.node: members of chains that may start, those before them having completed. */
+	struct list released;
 	/* As done: taken back by others of this batch, and completed after them. */
 	struct list cancelled;
 	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
@@ -175,12 +177,12 @@ struct ring {
 	 * registrations in threads' tables. When the last goes the ring is closed. ring_table.lock.
 	 */
 	unsigned names;
-	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
+	bool lost; /* its last name was closed unseen: the name is the table's to drop */
 	/* Registered waits. Written while the ring is disabled. */
 	uint64_t wait_region;
 	size_t wait_region_size;
 	_Atomic bool boottime; /* the clock of waits; else the monotonic one. Relaxed. */
-	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
+	uint64_t cookie;       /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
 	uint32_t flags; /* ASYNCRING_SETUP_* */

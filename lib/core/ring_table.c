@@ -106,6 +106,7 @@ static void reset(struct ring *ring)
 	list_init(&ring->sq_node);
 	list_init(&ring->attended.node);
 	list_init(&ring->batch.done);
+	list_init(&ring->batch.released);
 	list_init(&ring->batch.cancelled);
 	asyncring__pending_init(&ring->pending);
 	asyncring__count_wait_init(&ring->count_wait);

@@ -223,9 +223,6 @@ static int start(struct request *head)
 	}
 	if (asyncring__drain_hold(head))
 		return 0;
-	/* It may post at once, and what was submitted before it is answered before it. */
-	if (head->flags & REQ_MULTISHOT)
-		asyncring__batch_complete(head->ring);
 	if (asyncring__issue_inline(head) && head->flags & REQ_PREP_FAILED)
 		return head->completion.res;
 	return 0;

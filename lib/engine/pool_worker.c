@@ -56,6 +56,19 @@ static struct request *finish(struct worker *worker, struct request *request, bo
 	return over ? asyncring__request_put_worker(request) : NULL;
 }
 
+/* Has @request, with its file, to wait for readiness? */
+static bool has_to_wait(const struct request *request)
+{
+	struct pollfd poll = {.events = (short)request->poll_events};
+	const struct timespec at_once = {0};
+
+	/* Without its credentials it can only be carried out here. */
+	if (!(request->flags & REQ_WAIT_FIRST) || request->credentials)
+		return false;
+	poll.fd = request->file->fd;
+	return !sys_ppoll(&poll, 1, &at_once, NULL);
+}
+
 /* Carry out what follows in a chain; not serialised with other requests of the same inode. */
 static void carry_out_chain(struct worker *worker, struct request *request)
 {
@@ -63,6 +76,10 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 		/* Before it is current: cancellers look at the file of what is. */
 		bool go_on = asyncring__run_prepare(request);
 
+		if (go_on && has_to_wait(request)) {
+			asyncring__issue_for_worker(request);
+			return;
+		}
 		/*
 		 * What may wait for ever must not keep a bounded worker from its files. The
 		 * other way round there is nothing to be gained by a change of threads.

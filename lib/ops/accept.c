@@ -88,7 +88,7 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 							   flags);
 		}
 		if (result < 0 || !(request->flags & REQ_MULTISHOT) ||
-		    !asyncring__request_post(request, result, request->completion.flags)) {
+		    !asyncring__request_post(request, flags, result, request->completion.flags)) {
 			request_set_result(request, result);
 			return ISSUE_DONE;
 		}

@@ -89,12 +89,12 @@ enum issue_result asyncring__poll_add_issue(struct request *request, unsigned fl
 	bool multishot = request->flags & REQ_MULTISHOT;
 	int events = (int)(request->ready_events & request->poll_events & EVENTS);
 
-	(void)flags;
 	if (!events && !multishot)
 		events = look(request);
 	if (!events)
 		return ISSUE_NEED_POLL;
-	if (multishot && !answers_itself(request) && asyncring__request_post(request, events, 0))
+	if (multishot && !answers_itself(request) &&
+	    asyncring__request_post(request, flags, events, 0))
 		return ISSUE_NEED_POLL;
 	request_set_result(request, events);
 	return ISSUE_DONE;

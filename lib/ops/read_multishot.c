@@ -130,7 +130,7 @@ enum issue_result asyncring__read_multishot_issue(struct request *request, unsig
 			return end(request, result);
 		}
 		cqe_flags = asyncring__buffers_commit(request, &picked, (uint64_t)result);
-		if (!asyncring__request_post(request, (int32_t)result, cqe_flags)) {
+		if (!asyncring__request_post(request, flags, (int32_t)result, cqe_flags)) {
 			request->completion.flags |= cqe_flags;
 			return end(request, result);
 		}

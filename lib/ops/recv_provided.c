@@ -116,15 +116,15 @@ static bool last(struct request *request, unsigned issue_flags, int64_t received
 }
 
 /*
- * @result is what a completion is to say, @flags with what flags. True if the request goes on after
- * it.
+ * @result is what a completion is to say, @cqe_flags with what flags. True if the request goes on
+ * after it.
  */
-static bool post(struct request *request, int64_t result, uint32_t flags)
+static bool post(struct request *request, unsigned issue_flags, int64_t result, uint32_t cqe_flags)
 {
 	if (request->flags & REQ_MULTISHOT &&
-	    asyncring__request_post(request, (int32_t)result, flags))
+	    asyncring__request_post(request, issue_flags, (int32_t)result, cqe_flags))
 		return true;
-	request->completion.flags = flags;
+	request->completion.flags = cqe_flags;
 	return false;
 }
 
@@ -160,10 +160,12 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		if (!full && recv->flags & MSG_WAITALL &&
 		    asyncring__socket_streams(request_fd(request)))
 			return keep_rest(request, &shot, received);
-		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+		/* MSG_TRUNC tells of more than there was room for. */
+		cqe_flags = asyncring__buffers_commit(request, &shot.picked,
+						      full ? shot.room : (uint64_t)received) |
 			    nonempty(request, full);
 		if (!(request->flags & REQ_MULTISHOT) || last(request, flags, received) ||
-		    !post(request, received, cqe_flags)) {
+		    !post(request, flags, received, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, received,
 						      truncated(recv, &shot) ||
@@ -252,7 +254,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 			return give_up(request, &shot, used);
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)used) |
 			    nonempty(request, received > 0 && (uint64_t)received >= shot.room);
-		if (!received || !post(request, used, cqe_flags)) {
+		if (!received || !post(request, flags, used, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, used, false);
 		}
@@ -290,7 +292,8 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 	    asyncring__socket_streams(request_fd(request)))
 		return keep_rest(request, &shot, received);
 	request->completion.flags =
-		asyncring__buffers_commit(request, &shot.picked, (uint64_t)received) |
+		asyncring__buffers_commit(request, &shot.picked,
+					  full ? shot.room : (uint64_t)received) |
 		nonempty(request, full);
 	return asyncring__recv_finish(request, received, truncated(recv, &shot));
 }

@@ -493,6 +493,8 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 		}
 	} else {
 		/* Without NOWAIT a call may only be made when the file says that it is ready. */
+		if (!mode_allows(request))
+			return asyncring__rw_finish(request, -EBADF);
 		if (!(request->flags & REQ_READY))
 			return ISSUE_NEED_POLL;
 		request->flags &= ~REQ_READY;

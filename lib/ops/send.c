@@ -152,24 +152,31 @@ int asyncring__sendmsg_zc_prep(struct request *request, const struct asyncring_s
 
 /* ---- the end ---- */
 
-/* What was sent before the request was cancelled, or failed, is its result. */
+/* The result is posted now; what is left of the request is its notification. */
+static void notify(struct request *request, unsigned issue_flags)
+{
+	bool report = request->ioprio & ASYNCRING_SEND_ZC_REPORT_USAGE;
+
+	if (!asyncring__request_post(request, issue_flags, request->completion.res, 0))
+		return;
+	request->completion.res = report ? (int32_t)ASYNCRING_NOTIF_USAGE_ZC_COPIED : 0;
+	request->completion.flags = ASYNCRING_CQE_F_NOTIF;
+}
+
+/*
+ * It was cancelled while it waited: what was sent before is its result, and of a zero-copy send,
+ * which has begun, there are two completions.
+ */
 void asyncring__send_cleanup(struct request *request)
 {
 	struct send *send = request_data(request, struct send);
 
-	if (request->completion.res < 0 && !(request->completion.flags & ASYNCRING_CQE_F_NOTIF))
-		request->completion.res = (int32_t)send->done;
-}
-
-/* The result is posted now; what is left of the request is its notification. */
-static void notify(struct request *request)
-{
-	bool report = request->ioprio & ASYNCRING_SEND_ZC_REPORT_USAGE;
-
-	if (!asyncring__request_post(request, request->completion.res, 0))
+	if (request->completion.res >= 0 || request->completion.flags & ASYNCRING_CQE_F_NOTIF)
 		return;
-	request->completion.res = report ? (int32_t)ASYNCRING_NOTIF_USAGE_ZC_COPIED : 0;
-	request->completion.flags = ASYNCRING_CQE_F_NOTIF;
+	if (send->done)
+		request->completion.res = (int32_t)send->done;
+	if (send->zero_copy)
+		notify(request, 0);
 }
 
 /* @result is that of the last attempt; @failed breaks the chain. */
@@ -184,8 +191,6 @@ static enum issue_result finish(struct request *request, int64_t result, bool fa
 	request->completion.res = (int32_t)result;
 	if (failed)
 		request->flags |= REQ_FAILED;
-	if (send->zero_copy)
-		notify(request);
 	return ISSUE_DONE;
 }
 
@@ -250,8 +255,8 @@ static enum issue_result send_provided(struct request *request, unsigned issue_f
 		/* None left: what was sent last is the end. */
 		if (count < 0)
 			return finish(request, sent, sent < 0);
-		if (sent >= 0 &&
-		    !asyncring__request_post(request, (int32_t)sent, request->completion.flags)) {
+		if (sent >= 0 && !asyncring__request_post(request, issue_flags, (int32_t)sent,
+							  request->completion.flags)) {
 			asyncring__buffers_return(request, &picked);
 			return finish(request, sent, false);
 		}
@@ -335,7 +340,7 @@ static int64_t attempt(struct request *request)
 		   send->name ? send->name_length : 0);
 }
 
-enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
+static enum issue_result issue(struct request *request, unsigned flags)
 {
 	struct send *send = request_data(request, struct send);
 	uint64_t wanted = 0;
@@ -360,4 +365,16 @@ enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
 		return wait_for_room(request, sent);
 	}
 	return finish(request, sent, sent < 0 || (uint64_t)sent < wanted);
+}
+
+enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
+{
+	const struct send *send = request_data(request, const struct send);
+	enum issue_result result = issue(request, flags);
+
+	if (send->zero_copy && result == ISSUE_DONE)
+		notify(request, flags);
+	else if (send->zero_copy)
+		request->flags |= REQ_CLEANUP;
+	return result;
 }

@@ -4,8 +4,10 @@
  * (socket.h).
  *
  * connect(2) and accept4(2) have no MSG_DONTWAIT. To make one without sleeping on a blocking socket
- * O_NONBLOCK is set for the time of the call. For accept, whose listener may serve several rings at
- * once, that is done under a lock, or one thread would take the flag away under another's call.
+ * O_NONBLOCK is set for the time of the call, under a lock, because a socket may serve several
+ * rings at once, and one thread would take the flag away under another's call. A listener is shared
+ * with the application too, and with other processes, whose own accept(2) would fail for the flag.
+ * So it is only set when there is a connection to be had.
  */
 #include "socket.h"
 
@@ -17,8 +19,8 @@
 #include "families.h"
 #include "slot.h"
 
-/* Held from the look at a listener's flags to their restoration. No lock is taken under it. */
-static struct lock accept_lock;
+/* Held from the look at a socket's flags to their restoration. No lock is taken under it. */
+static struct lock flags_lock;
 
 /* ---- shared ---- */
 
@@ -61,27 +63,40 @@ static void nonblock_end(int fd, int status)
 
 int asyncring__connect_now(int fd, const void *address, unsigned length)
 {
-	int status = nonblock_begin(fd);
-	int result;
+	int status, result;
 
-	if (status < 0)
-		return status;
-	result = (int)sys(SYS_connect, fd, address, length);
-	nonblock_end(fd, status);
+	lock_acquire(&flags_lock);
+	result = status = nonblock_begin(fd);
+	if (status >= 0) {
+		result = (int)sys(SYS_connect, fd, address, length);
+		nonblock_end(fd, status);
+	}
+	lock_release(&flags_lock);
 	return result;
+}
+
+/* Is @fd a listener with nobody to accept? What is no listener at all has its error at once. */
+static bool nobody_waits(int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLIN};
+	struct timespec now = {0};
+
+	return !sys_ppoll(&poll, 1, &now, NULL) && asyncring__socket_option(fd, SO_ACCEPTCONN) == 1;
 }
 
 int asyncring__accept_now(int fd, void *address, void *length, unsigned flags)
 {
 	int status, result;
 
-	lock_acquire(&accept_lock);
+	if (nobody_waits(fd))
+		return -EAGAIN;
+	lock_acquire(&flags_lock);
 	result = status = nonblock_begin(fd);
 	if (status >= 0) {
 		result = (int)sys(SYS_accept4, fd, address, length, flags);
 		nonblock_end(fd, status);
 	}
-	lock_release(&accept_lock);
+	lock_release(&flags_lock);
 	return result;
 }
 
@@ -111,12 +126,12 @@ bool asyncring__socket_nonempty(int fd)
 
 void asyncring__sockets_before_fork(void)
 {
-	lock_acquire(&accept_lock);
+	lock_acquire(&flags_lock);
 }
 
 void asyncring__sockets_after_fork(void)
 {
-	lock_release(&accept_lock);
+	lock_release(&flags_lock);
 }
 
 /* ---- SOCKET ---- */

@@ -123,11 +123,11 @@ void asyncring__timeout_unpark(struct request *request)
 /* ---- TIMEOUT ---- */
 
 /* One answer of several; true if there are more to come. */
-static bool again(struct request *request)
+static bool again(struct request *request, unsigned flags)
 {
 	struct timeout *timeout = request_data(request, struct timeout);
 
-	if (timeout->count == 1 || !asyncring__request_post(request, -ETIME, 0))
+	if (timeout->count == 1 || !asyncring__request_post(request, flags, -ETIME, 0))
 		return false;
 	if (timeout->count)
 		timeout->count--;
@@ -139,7 +139,6 @@ enum issue_result asyncring__timeout_issue(struct request *request, unsigned fla
 	struct timeout *timeout = request_data(request, struct timeout);
 	bool multishot = timeout->flags & ASYNCRING_TIMEOUT_MULTISHOT;
 
-	(void)flags;
 	if (request->state != STATE_PARKED) {
 		enum issue_result result = start(request);
 
@@ -152,7 +151,7 @@ enum issue_result asyncring__timeout_issue(struct request *request, unsigned fla
 		request_set_result(request, 0);
 		return ISSUE_DONE;
 	}
-	if (multishot && again(request))
+	if (multishot && again(request, flags))
 		return ISSUE_PARKED;
 	if (timeout->flags & ASYNCRING_TIMEOUT_ETIME_SUCCESS)
 		request_set_answer(request, -ETIME);

@@ -198,6 +198,35 @@ static void a_bundle_sends_all_buffers(void **state)
 	net_close_pair(fds);
 }
 
+/* Though some of it may be answered while it is still being sent. */
+static void what_was_submitted_before_is_answered_before(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct net_buffers buffers;
+	int fds[2], sent = 0;
+
+	net_pair(SOCK_STREAM, fds);
+	net_buffers_init(&buffers, ring, GROUP, 4, 4, 0);
+	put_text(&buffers, "aaaabbbb", 2);
+	harness_nop(ring, 5);
+	harness_nop(ring, 6);
+	net_prep_select(ring, 1, &buffers, send_bundle, fds[0], 4, 0);
+	harness_submit(ring, 3);
+	ops_expect(ring, 5, 0);
+	ops_expect(ring, 6, 0);
+	while (sent < 8) {
+		struct harness_cqe cqe = harness_next(ring);
+
+		assert_int_equal(cqe.user_data, 1);
+		assert_in_range(cqe.res, 1, 8 - sent);
+		sent += cqe.res;
+	}
+	net_expect(fds[1], "aaaabbbb");
+	net_buffers_free(&buffers, ring);
+	net_close_pair(fds);
+}
+
 /* With a length it goes on, length by length, until the buffers are gone. */
 static void a_length_divides_a_bundle(void **state)
 {
@@ -304,6 +333,7 @@ int main(void)
 		ops_test(the_end_ends_a_multishot),
 		ops_test(a_send_takes_one_buffer),
 		ops_test(a_bundle_sends_all_buffers),
+		ops_test(what_was_submitted_before_is_answered_before),
 		ops_test(a_length_divides_a_bundle),
 		ops_test(a_bundle_waits_for_room),
 		ops_test(a_bundle_to_nobody_is_epipe),

@@ -230,6 +230,81 @@ static void a_ring_may_go_with_all_of_them_pending(void **state)
 	net_close_pair(fds);
 }
 
+#ifndef TEST_ORACLE
+/* As many of them as there are chains, with one thread of each kind. (The kernel's threads wait.)
+ */
+static void a_receive_behind_file_work_needs_no_thread(void **state)
+{
+	enum { CHAINS = 4 };
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	unsigned limits[2] = {1, 1};
+	char buffers[CHAINS][4];
+	int fds[CHAINS][2], dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(dir >= 0);
+	assert_int_equal(io_uring_register_iowq_max_workers(ring, limits), 0);
+	for (unsigned i = 0; i < CHAINS; i++) {
+		net_pair(SOCK_STREAM, fds[i]);
+		ops_prep(ring, 2 * i, IOSQE_IO_LINK, fsync, dir, 0);
+		if (i % 2)
+			ops_prep(ring, 2 * i + 1, 0, read, fds[i][0], buffers[i], 4, 0);
+		else
+			ops_prep(ring, 2 * i + 1, 0, recv, fds[i][0], buffers[i], 4, 0);
+	}
+	harness_submit(ring, 2 * CHAINS);
+	for (unsigned i = 0; i < CHAINS; i++) {
+		struct harness_cqe cqe = harness_next(ring);
+
+		assert_int_equal(cqe.user_data % 2, 0);
+		assert_int_equal(cqe.res, 0);
+	}
+	/* The last first. */
+	for (unsigned i = CHAINS; i-- > 0;) {
+		net_send(fds[i][1], "abcd");
+		ops_expect(ring, 2 * i + 1, 4);
+		assert_memory_equal(buffers[i], "abcd", 4);
+		net_close_pair(fds[i]);
+	}
+	assert_int_equal(io_uring_register_iowq_max_workers(ring, limits), 0);
+	close(dir);
+}
+
+/* And it is cancelled as any other that waits. */
+static void a_receive_behind_file_work_is_cancelled(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	int fds[2], dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char buffer[4];
+
+	assert_true(dir >= 0);
+	net_pair(SOCK_STREAM, fds);
+	ops_prep(ring, 1, IOSQE_IO_LINK, fsync, dir, 0);
+	ops_prep(ring, 2, IOSQE_IO_LINK, recv, fds[0], buffer, 4, 0);
+	harness_nop(ring, 3);
+	harness_submit(ring, 3);
+	ops_expect(ring, 1, 0);
+	for (;;) {
+		struct harness_cqe cqe;
+
+		ops_prep(ring, 4, 0, cancel64, 2, 0);
+		harness_submit(ring, 1);
+		cqe = harness_next(ring);
+		/* It may not have begun yet. */
+		if (cqe.user_data == 4 && cqe.res == -ENOENT)
+			continue;
+		harness_assert_cqe(cqe, 4, 0);
+		break;
+	}
+	ops_expect(ring, 2, -ECANCELED);
+	ops_expect(ring, 3, -ECANCELED);
+	harness_assert_empty(ring);
+	net_close_pair(fds);
+	close(dir);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +316,10 @@ int main(void)
 		ops_test(success_can_be_silent),
 		ops_test(pending_ones_are_cancelled_by_descriptor),
 		ops_test(a_partly_filled_receive_is_cancelled),
+#ifndef TEST_ORACLE
+		ops_test(a_receive_behind_file_work_needs_no_thread),
+		ops_test(a_receive_behind_file_work_is_cancelled),
+#endif
 		ops_test(a_ring_may_go_with_all_of_them_pending),
 	};
 

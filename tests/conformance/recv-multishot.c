@@ -540,10 +540,66 @@ static void the_end_of_a_stream_ends_messages(void **state)
 	net_buffers_free(&buffers, ring);
 }
 
+/* What is behind other work is answered after it, and goes on, whoever starts it. */
+static void follow_file_work(unsigned setup_flags)
+{
+	enum { ROUNDS = 200 };
+	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct net_buffers buffers;
+	struct io_uring ring;
+
+	assert_true(dir >= 0);
+	harness_init(&ring, 8, setup_flags);
+	net_buffers_init(&buffers, &ring, GROUP, 4, 4, 4);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct harness_cqe cqe;
+		unsigned id;
+		int fds[2];
+
+		net_pair(SOCK_STREAM, fds);
+		if (round % 2)
+			net_send(fds[1], "abc");
+		ops_prep(&ring, 1, IOSQE_IO_LINK, fsync, dir, 0);
+		net_prep_select(&ring, 2, &buffers, recv_multishot, fds[0], NULL, 0, 0);
+		harness_submit(&ring, 2);
+		if (round % 2 == 0)
+			net_send(fds[1], "abc");
+		cqe = harness_next(&ring);
+		harness_assert_cqe(cqe, 1, 0);
+		cqe = harness_next(&ring);
+		harness_assert_cqe(cqe, 2, 3);
+		assert_int_equal(cqe.flags & IORING_CQE_F_MORE, IORING_CQE_F_MORE);
+		id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
+		close(fds[1]);
+		cqe = harness_next(&ring);
+		harness_assert_cqe(cqe, 2, 0);
+		assert_int_equal(cqe.flags & IORING_CQE_F_MORE, 0);
+		net_provide(&buffers, id);
+		close(fds[0]);
+	}
+	net_buffers_free(&buffers, &ring);
+	io_uring_queue_exit(&ring);
+	close(dir);
+}
+
+static void it_follows_file_work(void **state)
+{
+	(void)state;
+	follow_file_work(0);
+}
+
+static void it_follows_file_work_where_completions_are_deferred(void **state)
+{
+	(void)state;
+	follow_file_work(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ops_test(a_receive_takes_a_buffer),
+		cmocka_unit_test(it_follows_file_work),
+		cmocka_unit_test(it_follows_file_work_where_completions_are_deferred),
 		ops_test(without_a_buffer_it_is_enobufs),
 		ops_test(a_failed_attempt_takes_no_buffer),
 		ops_test(a_message_takes_a_buffer),

@@ -266,6 +266,29 @@ static void a_timerfd_gives_its_expirations(void **state)
 	close(timer);
 }
 
+/* Neither at once, nor with ASYNC, nor behind another request, is there anything to wait for. */
+static void the_wrong_end_of_a_pipe_is_refused(void **state)
+{
+	static const unsigned flags[] = {0, IOSQE_ASYNC};
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	int fds[2], results[3];
+	char byte = 'x';
+
+	harness_pipe(fds);
+	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
+		assert_int_equal(ops_run_flags(ring, flags[i], write, fds[0], &byte, 1, 0), -EBADF);
+		assert_int_equal(ops_run_flags(ring, flags[i], read, fds[1], &byte, 1, 0), -EBADF);
+		ops_prep(ring, 0, IOSQE_IO_HARDLINK | IOSQE_ASYNC, nop);
+		ops_prep(ring, 1, IOSQE_IO_HARDLINK | flags[i], write, fds[0], &byte, 1, 0);
+		ops_prep(ring, 2, flags[i], read, fds[1], &byte, 1, 0);
+		harness_submit(ring, 3);
+		ops_collect(ring, results, 3);
+		ops_assert_results(results, 0, -EBADF, -EBADF);
+	}
+	harness_close_pipe(fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +298,7 @@ int main(void)
 		ops_test(a_vector_is_filled_as_far_as_the_data_goes),
 		ops_test(the_end_of_a_pipe_is_zero),
 		ops_test(writing_without_a_reader_is_epipe),
+		ops_test(the_wrong_end_of_a_pipe_is_refused),
 		ops_test(a_write_waits_for_room),
 		ops_test(a_write_larger_than_the_pipe_is_short),
 		ops_test(each_byte_goes_to_one_waiting_read),

@@ -234,6 +234,56 @@ static void with_dontwait_a_full_socket_is_eagain(void **state)
 	net_close_pair(fds);
 }
 
+/* It has begun when it waits for room, so that there is a notification for it as well. */
+static void a_cancelled_send_is_answered_twice(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct harness_cqe cqes[3];
+	unsigned count = 0;
+	int fds[2];
+
+	net_tcp_pair(fds);
+	net_fill(fds[0]);
+	ops_prep(ring, 1, 0, send_zc, fds[0], "x", 1, 0, 0);
+	harness_submit(ring, 1);
+	harness_assert_empty(ring);
+	ops_prep(ring, 2, 0, cancel64, 1, 0);
+	harness_submit(ring, 1);
+	harness_reap(ring, cqes, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		if (cqes[i].user_data == 2) {
+			assert_int_equal(cqes[i].res, 0);
+			continue;
+		}
+		assert_int_equal(cqes[i].user_data, 1);
+		assert_int_equal(cqes[i].res, count ? 0 : -ECANCELED);
+		assert_int_equal(cqes[i].flags, count ? IORING_CQE_F_NOTIF : IORING_CQE_F_MORE);
+		count++;
+	}
+	assert_int_equal(count, 2);
+	harness_assert_empty(ring);
+	net_close_pair(fds);
+}
+
+static void what_was_submitted_before_is_answered_before(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	int fds[2];
+
+	net_tcp_pair(fds);
+	for (uint64_t data = 0; data < 3; data++)
+		harness_nop(ring, data);
+	ops_prep(ring, 3, 0, send_zc, fds[0], "x", 1, 0, 0);
+	harness_submit(ring, 4);
+	net_expect(fds[1], "x");
+	for (uint64_t data = 0; data < 3; data++)
+		ops_expect(ring, data, 0);
+	expect_both(ring, 3, 1);
+	net_close_pair(fds);
+}
+
 static void a_failure_breaks_the_chain(void **state)
 {
 	struct ops *ops = *state;
@@ -307,6 +357,8 @@ int main(void)
 		ops_test(a_vector_in_a_send),
 		ops_test(a_failure_is_answered_twice),
 		ops_test(with_dontwait_a_full_socket_is_eagain),
+		ops_test(a_cancelled_send_is_answered_twice),
+		ops_test(what_was_submitted_before_is_answered_before),
 		ops_test(a_failure_breaks_the_chain),
 		ops_test(stray_fields_are_refused),
 	};
