@@ -181,6 +181,15 @@ void asyncring__timer_stop(struct ring *ring, struct timer *timer)
 		top_changed(ring, timer->clock);
 }
 
+bool asyncring__timer_due(struct ring *ring)
+{
+	struct poller *poller = ring_poller(ring);
+	int64_t expiry = poller ? atomic_load_explicit(&poller->next_expiry, memory_order_relaxed)
+				: INT64_MAX;
+
+	return expiry != INT64_MAX && expiry <= clock_now();
+}
+
 struct timer *asyncring__timer_take_expired(struct ring *ring)
 {
 	struct timers *timers = &ring->poller->timers;

@@ -47,6 +47,9 @@ static inline bool timer_started(const struct timer *timer)
 	return timer->place;
 }
 
+/* Has one by the monotonic clock expired? Without the lock: a hint. */
+bool asyncring__timer_due(struct ring *ring);
+
 /* The earliest that has expired, stopped; NULL: none. */
 struct timer *asyncring__timer_take_expired(struct ring *ring);
 
