@@ -37,7 +37,7 @@ struct watch {
 };
 
 enum {
-	EVENTS_AT_ONCE = 64,
+	EVENTS_AT_ONCE = 256,
 	/* What the set reports without being asked. */
 	EVENTS_UNASKED = EPOLLERR | EPOLLHUP,
 };
