@@ -1,40 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "cell.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "content.h"
 #include "heap.h"
 #include "isolate.h"
+#include "meter.h"
+#include "network.h"
+#include "timers.h"
 
-#define NANOSECONDS	  UINT64_C(1000000000)
 #define MILLISECOND	  UINT64_C(1000000)
 #define VERIFY_OPERATIONS 1024
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
-}
-
-static double cpu_seconds(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
+#define BRIEF		  0.01 /* seconds */
 
 /* Blocks that this process, in any of its threads, had to have read from a device. */
 static long device_reads(void)
@@ -45,27 +29,13 @@ static long device_reads(void)
 	return usage.ru_inblock;
 }
 
-/* Threads of this process besides the caller, kernel workers that belong to it included. */
-static int other_threads(void)
-{
-	DIR *directory = opendir("/proc/self/task");
-	int count = 0;
-
-	if (!directory)
-		return -1;
-	for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory))
-		count += entry->d_name[0] != '.';
-	closedir(directory);
-	return count - 1;
-}
-
 /*
  * Drives until the time is over, this many operations are finished, or the file is at its end.
  * The clock is read about once a millisecond, not once per operation.
  */
 static int drive(struct driver *driver, double seconds, uint64_t most, uint64_t *operations)
 {
-	uint64_t begin = now();
+	uint64_t begin = bench_now();
 	uint64_t end = begin + (uint64_t)(seconds * NANOSECONDS);
 	uint64_t done = 0, check = 1;
 
@@ -78,7 +48,7 @@ static int drive(struct driver *driver, double seconds, uint64_t most, uint64_t 
 		done += (uint64_t)finished;
 		if (done < check)
 			continue;
-		time = now();
+		time = bench_now();
 		if (time >= end)
 			break;
 		check = done + 1 + done * MILLISECOND / (time - begin + 1);
@@ -108,11 +78,11 @@ static int measure(struct driver *driver, double seconds, struct measurement *me
 	if (error)
 		return error;
 	allocations = bench_heap_allocations();
-	cpu = cpu_seconds();
-	begin = now();
+	cpu = bench_cpu_seconds();
+	begin = bench_now();
 	error = drive(driver, seconds, UINT64_MAX, &measurement->operations);
-	measurement->seconds = (double)(now() - begin) / NANOSECONDS;
-	measurement->cpu_seconds = cpu_seconds() - cpu;
+	measurement->seconds = (double)(bench_now() - begin) / NANOSECONDS;
+	measurement->cpu_seconds = bench_cpu_seconds() - cpu;
 	measurement->allocations = bench_heap_allocations() - allocations;
 	if (!error)
 		error = bench_driver_drain(driver);
@@ -123,7 +93,7 @@ static int measure(struct driver *driver, double seconds, struct measurement *me
 			 "nothing finished in time");
 		return -ETIMEDOUT;
 	}
-	measurement->threads_idle = other_threads();
+	measurement->threads_idle = bench_other_threads();
 	return 0;
 }
 
@@ -179,6 +149,20 @@ static int open_cell(const struct cell *cell, struct driver *driver, struct mess
 	return error;
 }
 
+/* Whether it is not the driver's, and has been measured. */
+static bool measure_otherwise(const struct cell *cell, struct measurement *measurement)
+{
+	unsigned kind = SUPPORTS(cell->workload->kind);
+
+	if (kind & SUPPORTS_CONNECTIONS)
+		bench_network_measure(cell, measurement);
+	else if (kind & SUPPORTS_TIMERS)
+		bench_timers_measure(cell, measurement);
+	else
+		return false;
+	return true;
+}
+
 static void measure_child(const void *argument, void *outcome)
 {
 	const struct cell *cell = argument;
@@ -186,6 +170,8 @@ static void measure_child(const void *argument, void *outcome)
 	struct driver driver;
 	long reads;
 
+	if (measure_otherwise(cell, measurement))
+		return;
 	measurement->error = open_cell(cell, &driver, &measurement->message);
 	reads = device_reads();
 	if (!measurement->error)
@@ -195,7 +181,7 @@ static void measure_child(const void *argument, void *outcome)
 	if (measurement->error)
 		return;
 	bench_driver_close(&driver);
-	measurement->threads_closed = other_threads();
+	measurement->threads_closed = bench_other_threads();
 	/* What a round leaves dirty would be written back under the next one. */
 	if (cell->file && cell->workload->state == STATE_EMPTY)
 		measurement->error =
@@ -207,7 +193,12 @@ static void verify_child(const void *argument, void *outcome)
 	const struct cell *cell = argument;
 	struct measurement *measurement = outcome;
 	struct driver driver;
+	struct cell brief = *cell;
 
+	/* There everything is verified at all times. */
+	brief.seconds = BRIEF;
+	if (measure_otherwise(&brief, measurement))
+		return;
 	measurement->error = open_cell(cell, &driver, &measurement->message);
 	if (!measurement->error)
 		measurement->error = verify(&driver, cell->file);
@@ -220,8 +211,8 @@ static void probe_child(const void *argument, void *outcome)
 	const struct engine_setup setup = {.depth = 1};
 	void *state;
 
-	measurement->error = cell->engine->open(&state, &setup);
-	if (!measurement->error)
+	measurement->error = cell->engine->open ? cell->engine->open(&state, &setup) : 0;
+	if (cell->engine->open && !measurement->error)
 		cell->engine->close(state);
 }
 

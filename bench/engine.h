@@ -21,11 +21,20 @@ enum operation_kind {
 	OPERATION_WRITE,
 	OPERATION_READV,
 	OPERATION_FSYNC,
+	/* Not the driver's (driver.h), but a service's (service.h): */
+	OPERATION_ECHO,	  /* a message comes in and is sent back */
+	OPERATION_WAKE,	  /* a message wakes the server */
+	OPERATION_ACCEPT, /* a connection is accepted and closed */
+	OPERATION_TIMER_CANCEL,
+	OPERATION_TIMER_FIRE,
 };
 
 #define SUPPORTS(kind) (1U << (kind))
 #define SUPPORTS_FILES                                                                             \
 	(SUPPORTS(OPERATION_READ) | SUPPORTS(OPERATION_WRITE) | SUPPORTS(OPERATION_FSYNC))
+#define SUPPORTS_CONNECTIONS                                                                       \
+	(SUPPORTS(OPERATION_ECHO) | SUPPORTS(OPERATION_WAKE) | SUPPORTS(OPERATION_ACCEPT))
+#define SUPPORTS_TIMERS (SUPPORTS(OPERATION_TIMER_CANCEL) | SUPPORTS(OPERATION_TIMER_FIRE))
 
 /* The most pieces a vectored operation has. */
 #define OPERATION_IOVECS 4
@@ -63,6 +72,9 @@ struct engine_setup {
 	bool sleeps;
 };
 
+struct service;
+struct timer_service;
+
 struct engine {
 	const char *name;
 	unsigned supported; /* SUPPORTS() of each kind it can carry out */
@@ -70,7 +82,12 @@ struct engine {
 	/* The interface's version, or NULL where there is none to tell. May be a null pointer. */
 	const char *(*version)(void);
 
-	/* Sets *state. The answer to "does this machine have it?" is whether this succeeds. */
+	/* Where it supports connections, or timers. */
+	const struct service *service;
+	const struct timer_service *timers;
+
+	/* Sets *state; a null pointer where files are not supported. The answer to "does this
+	 * machine have it?" is whether this succeeds. */
 	int (*open)(void **state, const struct engine_setup *setup);
 
 	/*
@@ -102,6 +119,7 @@ extern const struct engine *const bench_engines[];
 extern const struct engine bench_engine_null;
 
 extern const struct engine bench_engine_asyncring;
+extern const struct engine bench_engine_epoll;
 extern const struct engine bench_engine_io_uring;
 extern const struct engine bench_engine_libaio;
 extern const struct engine bench_engine_libuv;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "service.h"
 
 struct ring_engine {
 	struct io_uring ring;
@@ -57,8 +58,9 @@ static int prepare(struct io_uring_sqe *sqe, const struct operation *operation)
 	case OPERATION_FSYNC:
 		io_uring_prep_fsync(sqe, operation->fd, 0);
 		return 0;
+	default:
+		return -EOPNOTSUPP;
 	}
-	return -EOPNOTSUPP;
 }
 
 static int ring_submit(void *state, struct operation *const *batch, unsigned count)
@@ -111,7 +113,10 @@ static void ring_close(void *state)
 
 const struct engine bench_engine_io_uring = {
 	.name = "io_uring",
-	.supported = SUPPORTS_FILES | SUPPORTS(OPERATION_NOP) | SUPPORTS(OPERATION_READV),
+	.supported = SUPPORTS_FILES | SUPPORTS(OPERATION_NOP) | SUPPORTS(OPERATION_READV) |
+		     SUPPORTS_CONNECTIONS | SUPPORTS_TIMERS,
+	.service = &bench_service_io_uring,
+	.timers = &bench_timers_io_uring,
 	.open = ring_open,
 	.submit = ring_submit,
 	.reap = ring_reap,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libuv's asynchronous file calls: uv_fs_read and its kin, carried out by libuv's thread pool,
- * completions delivered by the loop.
+ * completions delivered by the loop. Its streams and timers are service_libuv.c, timers_libuv.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "engine.h"
+#include "service.h"
 
 struct libuv_engine {
 	uv_loop_t loop;
@@ -115,7 +116,10 @@ static void libuv_close(void *state)
 
 const struct engine bench_engine_libuv = {
 	.name = "libuv",
-	.supported = SUPPORTS_FILES | SUPPORTS(OPERATION_READV),
+	.supported =
+		SUPPORTS_FILES | SUPPORTS(OPERATION_READV) | SUPPORTS_CONNECTIONS | SUPPORTS_TIMERS,
+	.service = &bench_service_libuv,
+	.timers = &bench_timers_libuv,
 	.version = uv_version_string,
 	.open = libuv_open,
 	.submit = libuv_submit,

@@ -42,5 +42,6 @@ const struct engine *const bench_engines[] = {
 	&bench_engine_sync,
 	&bench_engine_posix_aio,
 	&bench_engine_libuv,
+	&bench_engine_epoll,
 	NULL,
 };

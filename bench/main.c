@@ -13,6 +13,7 @@
 #include "cell.h"
 #include "files.h"
 #include "heap.h"
+#include "network.h"
 #include "options.h"
 #include "progress.h"
 #include "report.h"
@@ -194,7 +195,9 @@ static void run_row(struct run *run, struct row *row, struct files *files,
 	if (!engines)
 		return;
 	bench_progress_workload(progress, row->workload->name);
-	if (bench_files_make(files, id, &row->reason) ||
+	if ((SUPPORTS(row->workload->kind) & SUPPORTS_CONNECTIONS &&
+	     bench_network_possible(row->workload, &row->reason)) ||
+	    bench_files_make(files, id, &row->reason) ||
 	    (file && bench_file_prepare(file, row->workload->state, &row->reason))) {
 		row->absent = true;
 		for (unsigned i = 0; i < run->column_count; i++)

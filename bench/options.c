@@ -28,6 +28,11 @@ static const char help[] =
 	"  -l, --list            list engines and workloads\n"
 	"  -h, --help            this text\n"
 	"\n"
+	"Connections are served by the engine; the other end is a process of its own, one thread of\n"
+	"plain epoll, whose time is in no figure but takes a processor. Each connection needs a\n"
+	"descriptor in both (ulimit -n): with less than two to spare, rings register them.\n"
+	"Timers are a million in rounds of half a second or more, and fewer in shorter ones.\n"
+	"\n"
 	"Every engine's data is verified before it is timed; one that fails, or gives a short\n"
 	"result, loses that cell of the table. Exit status: 0 when all cells that apply have\n"
 	"figures, 1 when some have not, 2 for a command line that cannot be carried out.\n";

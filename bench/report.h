@@ -13,7 +13,7 @@
 #include "stats.h"
 
 #define ENGINES_MAX   8
-#define WORKLOADS_MAX 32
+#define WORKLOADS_MAX 48
 
 struct column {
 	const struct engine *engine;

@@ -5,6 +5,12 @@
 
 #define BLOCK 4096U
 
+#define ECHO(name_, over_tcp, connections, title_)                                                 \
+	{                                                                                          \
+		.name = name_, .title = title_, .kind = OPERATION_ECHO, .depth = (connections),    \
+		.tcp = over_tcp,                                                                   \
+	}
+
 const struct workload bench_workloads[] = {
 	{
 		.name = "nop-b32",
@@ -184,6 +190,57 @@ const struct workload bench_workloads[] = {
 		.once = true,
 		.durable = true,
 		.sleeps = true,
+	},
+	ECHO("echo-unix-1", false, 1, "64-byte messages echoed, UNIX stream sockets, 1 connection"),
+	ECHO("echo-unix-64", false, 64,
+	     "64-byte messages echoed, UNIX stream sockets, 64 connections"),
+	ECHO("echo-unix-1000", false, 1000,
+	     "64-byte messages echoed, UNIX stream sockets, 1,000 connections"),
+	ECHO("echo-unix-10000", false, 10000,
+	     "64-byte messages echoed, UNIX stream sockets, 10,000 connections"),
+	ECHO("echo-tcp-1", true, 1, "64-byte messages echoed, TCP over loopback, 1 connection"),
+	ECHO("echo-tcp-64", true, 64, "64-byte messages echoed, TCP over loopback, 64 connections"),
+	ECHO("echo-tcp-1000", true, 1000,
+	     "64-byte messages echoed, TCP over loopback, 1,000 connections"),
+	ECHO("echo-tcp-10000", true, 10000,
+	     "64-byte messages echoed, TCP over loopback, 10,000 connections"),
+	{
+		.name = "echo-oneshot-64",
+		.title = "as echo-unix-64, each receive a request of its own",
+		.kind = OPERATION_ECHO,
+		.depth = 64,
+		.oneshot = true,
+	},
+	{
+		.name = "accept-unix",
+		.title = "connections accepted and closed, UNIX stream sockets, 64 clients",
+		.kind = OPERATION_ACCEPT,
+		.depth = 64,
+	},
+	{
+		.name = "accept-tcp",
+		.title = "connections accepted and closed, TCP over loopback, 64 clients",
+		.kind = OPERATION_ACCEPT,
+		.depth = 64,
+		.tcp = true,
+	},
+	{
+		.name = "wake-up",
+		.title = "from a send to a sleeping receiver until that has the message",
+		.kind = OPERATION_WAKE,
+		.depth = 1,
+	},
+	{
+		.name = "timer-cancel",
+		.title = "a million timers armed, then cancelled",
+		.kind = OPERATION_TIMER_CANCEL,
+		.depth = 1000000,
+	},
+	{
+		.name = "timer-fire",
+		.title = "a million timers armed, then fired within 17 ms",
+		.kind = OPERATION_TIMER_FIRE,
+		.depth = 1000000,
 	},
 	{.name = NULL},
 };

@@ -42,7 +42,7 @@ struct workload {
 	enum file_id file;
 	enum file_state state;
 	enum access_order order;
-	unsigned depth;
+	unsigned depth;	   /* operations in flight; connections; timers */
 	unsigned wait_for; /* completions waited for at a time; what else is there is taken too */
 	unsigned length;   /* bytes per operation */
 	unsigned iovecs;
@@ -51,6 +51,8 @@ struct workload {
 	bool once;	      /* no block twice in a round: the end of the file is the end of it */
 	bool durable; /* each write is followed by an fsync; both together are one operation */
 	bool sleeps;  /* the operations wait for a device */
+	bool tcp;     /* connections: over the loopback device, not UNIX sockets */
+	bool oneshot; /* connections: each receive is asked for, where there is another way */
 };
 
 /* Ends with an entry that has no name. */

@@ -6,7 +6,9 @@
 #include <asyncring.h>
 
 #include "../engine/sq_thread.h"
+#include "../engine/timers.h"
 #include "core.h"
+#include "driver.h"
 #include "region.h"
 #include "registered_ring.h"
 #include "setup.h"
@@ -137,10 +139,21 @@ static unsigned wanted(struct ring *ring, unsigned min_complete)
 	return min_complete < reachable ? min_complete : reachable;
 }
 
+/*
+ * Is this call going to sleep in the poller? Then it looks there once, not twice. But a timeout
+ * that has expired before the wait does not end it, so it completes before.
+ */
+static bool sleeps_in_poller(struct ring *ring, unsigned min_complete)
+{
+	return !(ring->flags & ASYNCRING_SETUP_IOPOLL) && asyncring__driver_needed(ring) &&
+	       asyncring__cq_ready(ring) < min_complete && !asyncring__timer_due(ring);
+}
+
 static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
 		      size_t size)
 {
 	struct wait_arguments arguments = {0};
+	bool looked = false;
 	sigset_t mask;
 	int error;
 
@@ -150,17 +163,24 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
 		atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_TASKRUN,
 					  memory_order_relaxed);
-	asyncring__drive_now(ring);
+	if (min_complete > ring->cq_entries)
+		min_complete = ring->cq_entries;
+	if (!sleeps_in_poller(ring, min_complete)) {
+		asyncring__drive_now(ring);
+		looked = true;
+	}
 	flush(ring);
 	if (!min_complete) {
 		asyncring__notify_consumed(ring);
 		return 0;
 	}
-	if (min_complete > ring->cq_entries)
-		min_complete = ring->cq_entries;
 	arguments.min_complete = wanted(ring, min_complete);
-	if (asyncring__cq_ready(ring) >= arguments.min_complete)
+	if (asyncring__cq_ready(ring) >= arguments.min_complete) {
+		/* Others fill the queue each time: what waits in the poller has its turn too. */
+		if (!looked)
+			asyncring__drive_now(ring);
 		return 0;
+	}
 	error = asyncring__wait(ring, &arguments);
 	flush(ring);
 	/* With CQEs to reap, how the wait ended does not matter. */

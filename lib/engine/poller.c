@@ -37,7 +37,7 @@ struct watch {
 };
 
 enum {
-	EVENTS_AT_ONCE = 64,
+	EVENTS_AT_ONCE = 256,
 	ROUNDS_IN_VAIN = 32, /* in a row, and the driver takes a rest */
 	/* What the set reports without being asked. */
 	EVENTS_UNASKED = EPOLLERR | EPOLLHUP,

@@ -21,47 +21,68 @@ int64_t asyncring__timer_now(enum timer_clock clock)
 	return clock_now_of(clock_ids[clock]);
 }
 
-static bool earlier(const struct timer *a, const struct timer *b)
+/*
+ * Of a timer, in the heap: what it is ordered by stands beside it, and each place has four below it
+ * that lie next to each other, so that a way through a heap of many misses the cache but seldom.
+ */
+struct timer_slot {
+	int64_t expiry;
+	uint64_t sequence;
+	struct timer *timer;
+};
+
+enum { BELOW = 4 };
+
+static bool earlier(const struct timer_slot *a, const struct timer_slot *b)
 {
 	return a->expiry != b->expiry ? a->expiry < b->expiry : a->sequence < b->sequence;
 }
 
-static void place(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+static void place(struct timer_heap *heap, uint32_t place, struct timer_slot slot)
 {
-	heap->slots[slot] = timer;
-	timer->place = slot + 1;
+	heap->slots[place] = slot;
+	slot.timer->place = place + 1;
 }
 
-static void sift_up(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+static void sift_up(struct timer_heap *heap, uint32_t at, struct timer_slot slot)
 {
-	while (slot && earlier(timer, heap->slots[(slot - 1) / 2])) {
-		place(heap, slot, heap->slots[(slot - 1) / 2]);
-		slot = (slot - 1) / 2;
+	while (at && earlier(&slot, &heap->slots[(at - 1) / BELOW])) {
+		place(heap, at, heap->slots[(at - 1) / BELOW]);
+		at = (at - 1) / BELOW;
 	}
-	place(heap, slot, timer);
+	place(heap, at, slot);
 }
 
-static void sift_down(struct timer_heap *heap, uint32_t slot, struct timer *timer)
+/* The earliest of those below @at; heap->count or more: there are none. */
+static uint32_t earliest_below(const struct timer_heap *heap, uint32_t at)
+{
+	uint32_t first = BELOW * at + 1, end = first + BELOW, earliest = first;
+
+	if (end > heap->count)
+		end = heap->count;
+	for (uint32_t i = first + 1; i < end; i++)
+		if (earlier(&heap->slots[i], &heap->slots[earliest]))
+			earliest = i;
+	return earliest;
+}
+
+static void sift_down(struct timer_heap *heap, uint32_t at, struct timer_slot slot)
 {
 	for (;;) {
-		uint32_t child = 2 * slot + 1;
+		uint32_t below = earliest_below(heap, at);
 
-		if (child >= heap->count)
+		if (below >= heap->count || !earlier(&heap->slots[below], &slot))
 			break;
-		if (child + 1 < heap->count && earlier(heap->slots[child + 1], heap->slots[child]))
-			child++;
-		if (!earlier(heap->slots[child], timer))
-			break;
-		place(heap, slot, heap->slots[child]);
-		slot = child;
+		place(heap, at, heap->slots[below]);
+		at = below;
 	}
-	place(heap, slot, timer);
+	place(heap, at, slot);
 }
 
 static bool grow(struct timer_heap *heap)
 {
 	uint32_t room = heap->room ? 2 * heap->room : FIRST_ROOM;
-	struct timer **slots = asyncring__alloc(room * sizeof(*slots));
+	struct timer_slot *slots = asyncring__alloc(room * sizeof(*slots));
 
 	if (!slots)
 		return false;
@@ -107,7 +128,7 @@ static void top_changed(struct ring *ring, enum timer_clock clock)
 {
 	struct poller *poller = ring->poller;
 	const struct timer_heap *heap = &poller->timers.heaps[clock];
-	int64_t expiry = heap->count ? heap->slots[0]->expiry : INT64_MAX;
+	int64_t expiry = heap->count ? heap->slots[0].expiry : INT64_MAX;
 
 	if (clock == TIMER_MONOTONIC) {
 		/* Whoever drives sleeps for it; see also asyncring__timers_show. */
@@ -150,8 +171,8 @@ int asyncring__timer_start(struct ring *ring, struct timer *timer)
 		return error;
 	if (heap->count == heap->room && !grow(heap))
 		return -ENOMEM;
-	timer->sequence = poller->timers.sequence++;
-	sift_up(heap, heap->count++, timer);
+	sift_up(heap, heap->count++,
+		(struct timer_slot){timer->expiry, poller->timers.sequence++, timer});
 	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (timer->place == 1)
 		top_changed(ring, timer->clock);
@@ -160,11 +181,11 @@ int asyncring__timer_start(struct ring *ring, struct timer *timer)
 
 static void remove_slot(struct timer_heap *heap, uint32_t slot)
 {
-	struct timer *last = heap->slots[--heap->count];
+	struct timer_slot last = heap->slots[--heap->count];
 
 	if (slot == heap->count)
 		return;
-	if (slot && earlier(last, heap->slots[(slot - 1) / 2]))
+	if (slot && earlier(&last, &heap->slots[(slot - 1) / BELOW]))
 		sift_up(heap, slot, last);
 	else
 		sift_down(heap, slot, last);
@@ -183,20 +204,30 @@ void asyncring__timer_stop(struct ring *ring, struct timer *timer)
 		top_changed(ring, timer->clock);
 }
 
+bool asyncring__timer_due(struct ring *ring)
+{
+	struct poller *poller = ring_poller(ring);
+	int64_t expiry = poller ? atomic_load_explicit(&poller->next_expiry, memory_order_relaxed)
+				: INT64_MAX;
+
+	return expiry != INT64_MAX && expiry <= clock_now();
+}
+
 struct timer *asyncring__timer_take_expired(struct ring *ring, int64_t now[TIMER_CLOCKS])
 {
 	struct timers *timers = &ring->poller->timers;
 
 	for (int clock = 0; clock < TIMER_CLOCKS; clock++) {
 		struct timer_heap *heap = &timers->heaps[clock];
-		struct timer *first = heap->count ? heap->slots[0] : NULL;
+		struct timer *first;
 
-		if (!first)
+		if (!heap->count)
 			continue;
 		if (!now[clock])
 			now[clock] = asyncring__timer_now((enum timer_clock)clock);
-		if (first->expiry > now[clock])
+		if (heap->slots[0].expiry > now[clock])
 			continue;
+		first = heap->slots[0].timer;
 		asyncring__timer_stop(ring, first);
 		return first;
 	}

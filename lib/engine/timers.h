@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers of a ring: a binary heap for each clock, with the earliest on top. Everything here needs
+ * Timers of a ring: a heap for each clock, with the earliest on top. Everything here needs
  * the ring's submit_lock.
  */
 #ifndef ASYNCRING__TIMERS_H
@@ -15,20 +15,21 @@ enum timer_clock { TIMER_MONOTONIC, TIMER_BOOTTIME, TIMER_REALTIME, TIMER_CLOCKS
 
 /* Embedded in what has a timer. */
 struct timer {
-	int64_t expiry;	   /* ns on its clock */
-	uint64_t sequence; /* of timers with the same expiry the first started expires first */
-	uint32_t place;	   /* in the heap, plus one; 0: not started */
-	uint8_t clock;	   /* enum timer_clock */
+	int64_t expiry; /* ns on its clock */
+	uint32_t place; /* in the heap, plus one; 0: not started */
+	uint8_t clock;	/* enum timer_clock */
 };
 
+struct timer_slot;
+
 struct timer_heap {
-	struct timer **slots;
+	struct timer_slot *slots;
 	uint32_t count, room;
 };
 
 struct timers {
 	struct timer_heap heaps[TIMER_CLOCKS];
-	uint64_t sequence;
+	uint64_t sequence; /* of timers with the same expiry the first started expires first */
 	/*
 	 * Descriptors that become readable when the clocks that others can set reach the top of
 	 * their heaps; -1: not needed yet. The monotonic clock needs one only for rings whose
@@ -46,6 +47,9 @@ static inline bool timer_started(const struct timer *timer)
 {
 	return timer->place;
 }
+
+/* Has one by the monotonic clock expired? Without the lock: a hint. */
+bool asyncring__timer_due(struct ring *ring);
 
 /*
  * One that has expired, stopped, the earliest of its clock; NULL: none. @now is what the clocks
