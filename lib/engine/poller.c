@@ -422,10 +422,13 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 	asyncring__driver_awake(ring);
 	if (count < 0 && count != -EINTR)
 		count = 0;
-	ring_lock(ring);
-	/* What is behind it in a chain may have been armed since: it is not to be overtaken. */
+	/*
+	 * What is deferred may be what these events' requests stood behind in their chains: it was
+	 * posted before they were armed, and they are not to overtake it.
+	 */
 	if (ring_defers(ring) && atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed))
 		asyncring__cq_flush(ring, true);
+	ring_lock(ring);
 	tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
 	pending = atomic_load_explicit(&poller->pending, memory_order_relaxed);
 	for (int i = 0; i < count; i++)
