@@ -175,12 +175,12 @@ struct ring {
 	 * registrations in threads' tables. When the last goes the ring is closed. ring_table.lock.
 	 */
 	unsigned names;
-	bool lost;	 /* its last name was closed unseen: the name is the table's to drop */
+	bool lost; /* its last name was closed unseen: the name is the table's to drop */
 	/* Registered waits. Written while the ring is disabled. */
 	uint64_t wait_region;
 	size_t wait_region_size;
 	_Atomic bool boottime; /* the clock of waits; else the monotonic one. Relaxed. */
-	uint64_t cookie; /* constant: tells this ring's epoll set from any other */
+	uint64_t cookie;       /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
 	uint32_t flags; /* ASYNCRING_SETUP_* */
@@ -243,6 +243,9 @@ struct ring {
 	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
 	struct list deferred;
 	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
+	/* The last enter() with enough completions did not look into the poller. Any thread, a
+	 * hint. */
+	_Atomic bool looked_away;
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
 	struct driver driver;	/* who drives the poller */
 	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
