@@ -140,20 +140,32 @@ static unsigned wanted(struct ring *ring, unsigned min_complete)
 }
 
 /*
- * Is this call going to sleep in the poller? Then it looks there once, not twice. But a timeout
- * that has expired before the wait does not end it, so it completes before.
+ * Does this call look into the poller before it does anything else? One that is going to sleep
+ * there looks then, and one that finds enough completions need not, but not twice in a row, or who
+ * always finds some would never hear of the others. A timeout that has expired before the wait does
+ * not end it, so it completes before.
  */
-static bool sleeps_in_poller(struct ring *ring, unsigned min_complete)
+static bool looks_first(struct ring *ring, unsigned min_complete)
 {
-	return !(ring->flags & ASYNCRING_SETUP_IOPOLL) && asyncring__driver_needed(ring) &&
-	       asyncring__cq_ready(ring) < min_complete && !asyncring__timer_due(ring);
+	unsigned ready = asyncring__cq_ready(ring) +
+			 atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed);
+	bool away;
+
+	if (!min_complete || ring->flags & ASYNCRING_SETUP_IOPOLL || asyncring__timer_due(ring))
+		return true;
+	/* Relaxed: who of several threads looks is all the same. */
+	away = ready >= min_complete &&
+	       !atomic_load_explicit(&ring->looked_away, memory_order_relaxed);
+	atomic_store_explicit(&ring->looked_away, away, memory_order_relaxed);
+	if (ready < min_complete)
+		return !asyncring__driver_needed(ring);
+	return !away;
 }
 
 static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
 		      size_t size)
 {
 	struct wait_arguments arguments = {0};
-	bool looked = false;
 	sigset_t mask;
 	int error;
 
@@ -165,22 +177,16 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 					  memory_order_relaxed);
 	if (min_complete > ring->cq_entries)
 		min_complete = ring->cq_entries;
-	if (!sleeps_in_poller(ring, min_complete)) {
+	if (looks_first(ring, min_complete))
 		asyncring__drive_now(ring);
-		looked = true;
-	}
 	flush(ring);
 	if (!min_complete) {
 		asyncring__notify_consumed(ring);
 		return 0;
 	}
 	arguments.min_complete = wanted(ring, min_complete);
-	if (asyncring__cq_ready(ring) >= arguments.min_complete) {
-		/* Others fill the queue each time: what waits in the poller has its turn too. */
-		if (!looked)
-			asyncring__drive_now(ring);
+	if (asyncring__cq_ready(ring) >= arguments.min_complete)
 		return 0;
-	}
 	error = asyncring__wait(ring, &arguments);
 	flush(ring);
 	/* With CQEs to reap, how the wait ended does not matter. */

@@ -245,6 +245,9 @@ struct ring {
 	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
 	struct list deferred;
 	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
+	/* The last enter() with enough completions did not look into the poller. Any thread, a
+	 * hint. */
+	_Atomic bool looked_away;
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
 	struct driver driver;	/* who drives the poller */
 	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */

@@ -17,6 +17,7 @@ struct accept {
 	void *address, *length; /* the application's, written until the request ends */
 	uint32_t flags;		/* SOCK_* */
 	uint32_t file_index;	/* 0: an ordinary descriptor; see slot.h */
+	bool asked, tcp;	/* of the listener: the first tells whether the second is known */
 };
 
 int asyncring__accept_prep(struct request *request, const struct asyncring_sqe *sqe)
@@ -31,6 +32,7 @@ int asyncring__accept_prep(struct request *request, const struct asyncring_sqe *
 	accept->length = (void *)(uintptr_t)sqe->addr2;
 	accept->flags = sqe->accept_flags;
 	accept->file_index = sqe->file_index;
+	accept->asked = false;
 	if (accept->flags & ~(unsigned)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
 	if (accept->file_index && accept->flags & SOCK_CLOEXEC)
@@ -59,11 +61,15 @@ static bool more_waiting(int fd)
 	return sys_ppoll(&poll, 1, &now, NULL) == 1;
 }
 
-static uint32_t completion_flags(int fd, bool more)
+static uint32_t completion_flags(struct accept *accept, int fd, bool more)
 {
-	return more && asyncring__socket_option(fd, SO_PROTOCOL) == IPPROTO_TCP
-		       ? ASYNCRING_CQE_F_SOCK_NONEMPTY
-		       : 0;
+	if (!more)
+		return 0;
+	if (!accept->asked) {
+		accept->asked = true;
+		accept->tcp = asyncring__socket_option(fd, SO_PROTOCOL) == IPPROTO_TCP;
+	}
+	return accept->tcp ? ASYNCRING_CQE_F_SOCK_NONEMPTY : 0;
 }
 
 enum issue_result asyncring__accept_issue(struct request *request, unsigned flags)
@@ -83,7 +89,7 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 		request->completion.flags = 0;
 		if (result >= 0) {
 			more = more_waiting(fd);
-			request->completion.flags = completion_flags(fd, more);
+			request->completion.flags = completion_flags(accept, fd, more);
 			result = asyncring__socket_install(request, accept->file_index, result,
 							   flags);
 		}
