@@ -260,13 +260,15 @@ static bool take_in(struct actor *actor, const struct completion *completion)
 	return true;
 }
 
+/* Not for ever: a timeout of no interval that an update has made endless has always one more. */
 static void take_what_is_there(struct actor *actor)
 {
 	struct asyncring_cqe *cqe;
+	unsigned most = 256;
 
 	if (actor->kind == DEFERRING)
 		asyncring_get_events(&actor->ring);
-	while (!asyncring_peek_cqe(&actor->ring, &cqe)) {
+	while (most-- && !asyncring_peek_cqe(&actor->ring, &cqe)) {
 		struct completion copy = {cqe->user_data, cqe->res, cqe->flags};
 
 		asyncring_cqe_seen(&actor->ring, cqe);
