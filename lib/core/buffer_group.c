@@ -51,7 +51,7 @@ static struct buffer_group **make_place(struct ring *ring, uint16_t id)
 		return NULL;
 	page = &ring->buffer_groups->pages[id / PAGE_GROUPS];
 	if (!*page)
-		*page = asyncring__alloc_zeroed(PAGE_GROUPS, sizeof(**page));
+		*page = asyncring__alloc_zeroed(PAGE_GROUPS, sizeof(void *));
 	return *page ? &(*page)[id % PAGE_GROUPS] : NULL;
 }
 

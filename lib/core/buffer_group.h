@@ -44,13 +44,13 @@ struct buffer_group *asyncring__buffer_group(struct ring *ring, uint16_t id);
 
 /*
  * PROVIDE_BUFFERS: @count buffers of @length bytes one after the other from @address, with
- * ids counting from @id, as far as there is room in @group, which is made if need be. 0, -EINVAL
- * (it is a ring), -EOVERFLOW (no room at all), -ENOMEM.
+ * ids counting from @first_id, as far as there is room in the group @id, which is made if need be.
+ * 0, -EINVAL (it is a ring), -EOVERFLOW (no room at all), -ENOMEM.
  */
-int asyncring__buffers_provide(struct ring *ring, uint16_t group, uint64_t address, uint32_t length,
-			       uint32_t count, uint16_t id);
+int asyncring__buffers_provide(struct ring *ring, uint16_t id, uint64_t address, uint32_t length,
+			       uint32_t count, uint16_t first_id);
 
 /* REMOVE_BUFFERS: how many there were of @count; -ENOENT, -EINVAL (it is a ring). */
-int asyncring__buffers_remove(struct ring *ring, uint16_t group, uint32_t count);
+int asyncring__buffers_remove(struct ring *ring, uint16_t id, uint32_t count);
 
 #endif

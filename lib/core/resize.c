@@ -41,11 +41,11 @@ static int carry_entries(const struct ring *ring, struct ring *resized)
 		if (ring->sq_array)
 			index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED);
 		/* An index out of range is to be found as that later. */
-		if (index > mask)
-			resized->sq_array[i & new_mask] = UINT32_MAX;
-		else
+		if (index <= mask)
 			memcpy(resized->sqes + (i & new_mask) * size, ring->sqes + index * size,
 			       size);
+		else if (resized->sq_array)
+			resized->sq_array[i & new_mask] = UINT32_MAX;
 	}
 	return 0;
 }

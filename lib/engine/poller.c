@@ -142,8 +142,7 @@ static struct watch *watch_at(const struct poller *poller, uint32_t number)
 
 static bool grow(struct poller *poller)
 {
-	struct watch **blocks =
-		asyncring__alloc((poller->block_count + 1) * sizeof(*poller->blocks));
+	struct watch **blocks = asyncring__alloc((poller->block_count + 1) * sizeof(void *));
 	struct watch *block = asyncring__alloc_zeroed(WATCHES_PER_BLOCK, sizeof(*block));
 	uint32_t first = poller->block_count * WATCHES_PER_BLOCK;
 
