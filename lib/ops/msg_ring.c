@@ -206,10 +206,11 @@ int asyncring__msg_ring_send(const struct asyncring_sqe *sqe)
 {
 	struct message message;
 	struct ring *target;
-	int result = -EINVAL;
+	int result;
 
-	if (!sqe->flags && sqe->opcode == ASYNCRING_OP_MSG_RING)
-		result = read_message(&message, sqe);
+	if (sqe->flags || sqe->opcode != ASYNCRING_OP_MSG_RING)
+		return -EINVAL;
+	result = read_message(&message, sqe);
 	if (!result && message.command != ASYNCRING_MSG_DATA)
 		result = -EINVAL;
 	if (result)
