@@ -54,7 +54,7 @@ enum op_properties {
 	OP_NO_RESTART =
 		1 << 11,	/* -EINTR without cancellation is a result, not a reason to retry */
 	OP_SUBMITTER = 1 << 12, /* never on a worker, ASYNC or not: it does not block */
-	OP_LINK_TIMEOUT = 1 << 13, /* bounds the time of the request before it in its chain */
+	OP_LINK_TIMEOUT = 1 << 13,   /* bounds the time of the request before it in its chain */
 	OP_CANCEL_COUNTED = 1 << 14, /* who cancels it is answered 1 and not 0 */
 };
 
