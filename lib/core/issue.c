@@ -393,7 +393,8 @@ bool asyncring__issue_inline(struct request *request)
 			return end_with(request, error);
 	}
 	if (request->flags & REQ_POLL_FIRST)
-		return punt(request, TO_POLLER);
+		return request->flags & REQ_NOWAIT ? end_with(request, -EAGAIN)
+						   : punt(request, TO_POLLER);
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		break;

@@ -147,8 +147,6 @@ static uint32_t consume(struct buffer_group *group, const struct picked_buffers 
 static unsigned peek(const struct buffer_group *group, struct iovec *vectors, unsigned max,
 		     uint32_t wanted, struct picked_buffers *picked)
 {
-	if (!group)
-		return 0;
 	picked->vectors = vectors;
 	picked->from_ring = group->entries;
 	picked->bundle = picked->from_ring && max > 1;
@@ -163,16 +161,25 @@ int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struc
 			    unsigned max, uint32_t wanted, struct picked_buffers *picked)
 {
 	struct ring *ring = request->ring;
+	const struct buffer_group *group;
 	unsigned count;
 
 	issue_lock(ring, issue_flags);
 	picked->locked = !(issue_flags & ISSUE_LOCKED);
-	count = peek(asyncring__buffer_group(ring, request->buf_index), vectors, max, wanted,
-		     picked);
+	group = asyncring__buffer_group(ring, request->buf_index);
+	count = group ? peek(group, vectors, max, wanted, picked) : 0;
 	if (count)
 		return (int)count;
 	issue_unlock(ring, issue_flags);
-	return -ENOBUFS;
+	return group ? -ENOBUFS : -ENOENT;
+}
+
+int asyncring__buffers_pick_one(struct request *request, unsigned issue_flags, struct iovec *vector,
+				uint32_t wanted, struct picked_buffers *picked)
+{
+	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, picked);
+
+	return count == -ENOENT ? -ENOBUFS : count;
 }
 
 uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffers *picked,
@@ -196,7 +203,7 @@ int asyncring__buffers_take(struct request *request, unsigned issue_flags, struc
 			    uint32_t wanted)
 {
 	struct picked_buffers picked;
-	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, &picked);
+	int count = asyncring__buffers_pick_one(request, issue_flags, vector, wanted, &picked);
 
 	if (count < 0)
 		return count;

@@ -115,7 +115,7 @@ enum issue_result asyncring__read_multishot_issue(struct request *request, unsig
 		struct picked_buffers picked;
 		struct iovec vector;
 		uint32_t cqe_flags;
-		long result = asyncring__buffers_pick(request, flags, &vector, 1, 0, &picked);
+		long result = asyncring__buffers_pick_one(request, flags, &vector, 0, &picked);
 
 		/* The want of a buffer is an end only when there is something to read. */
 		if (result < 0 && round)

@@ -43,15 +43,17 @@ static bool stream(struct request *request)
 	return recv->stream;
 }
 
-/* 0 or -ENOBUFS. */
+/* 0 or a negative errno. */
 static int pick(struct request *request, unsigned issue_flags, unsigned max, uint32_t wanted,
 		struct shot *shot)
 {
-	int count = asyncring__buffers_pick(request, issue_flags, shot->vectors, max, wanted,
-					    &shot->picked);
+	int count = max == 1 ? asyncring__buffers_pick_one(request, issue_flags, shot->vectors,
+							   wanted, &shot->picked)
+			     : asyncring__buffers_pick(request, issue_flags, shot->vectors, max,
+						       wanted, &shot->picked);
 
 	if (count < 0)
-		return count;
+		return asyncring__socket_first(request, count);
 	shot->count = (unsigned)count;
 	shot->room = 0;
 	for (unsigned i = 0; i < shot->count; i++)
@@ -109,7 +111,7 @@ static bool group_is_empty(struct request *request, unsigned issue_flags)
 	struct picked_buffers picked;
 	struct iovec vector;
 
-	if (asyncring__buffers_pick(request, issue_flags, &vector, 1, 0, &picked) < 0)
+	if (asyncring__buffers_pick_one(request, issue_flags, &vector, 0, &picked) < 0)
 		return true;
 	asyncring__buffers_return(request, &picked);
 	return false;
@@ -164,8 +166,10 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		uint32_t cqe_flags;
 		bool full;
 
-		if (pick(request, flags, bundle ? BUNDLE_MAX : 1, recv->length, &shot))
-			return asyncring__recv_finish(request, -ENOBUFS, true);
+		int error = pick(request, flags, bundle ? BUNDLE_MAX : 1, recv->length, &shot);
+
+		if (error)
+			return asyncring__recv_finish(request, error, true);
 		received = receive_data(request, &shot);
 		if (received <= 0)
 			return give_up(request, &shot, received);
@@ -255,8 +259,10 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 		int64_t received, used;
 		uint32_t cqe_flags;
 
-		if (pick(request, flags, 1, 0, &shot))
-			return asyncring__recv_finish(request, -ENOBUFS, true);
+		int error = pick(request, flags, 1, 0, &shot);
+
+		if (error)
+			return asyncring__recv_finish(request, error, true);
 		if (lay_out(recv->message, &shot))
 			return give_up(request, &shot, -EFAULT);
 		received = receive(request, &shot);
@@ -283,12 +289,14 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 	const struct message_header *given = &recv->message->header;
 	struct shot shot;
 	int64_t received;
+	int error;
 	bool full;
 
 	if (request->flags & REQ_MULTISHOT)
 		return recvmsg_multishot(request, flags);
-	if (pick(request, flags, 1, recv->message->limit, &shot))
-		return asyncring__recv_finish(request, -ENOBUFS, true);
+	error = pick(request, flags, 1, recv->message->limit, &shot);
+	if (error)
+		return asyncring__recv_finish(request, error, true);
 	shot.header.name = given->name;
 	shot.header.name_length = given->name_length;
 	shot.header.control = given->control;

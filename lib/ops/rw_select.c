@@ -85,7 +85,7 @@ static enum issue_result issue_picked(struct request *request, unsigned flags)
 	struct picked_buffers picked;
 	enum issue_result result;
 	int64_t bytes;
-	int count = asyncring__buffers_pick(request, flags, &rw->single, 1, rw->length, &picked);
+	int count = asyncring__buffers_pick_one(request, flags, &rw->single, rw->length, &picked);
 
 	if (count < 0)
 		return asyncring__rw_finish(request, asyncring__rw_file_first(request, count));

@@ -245,7 +245,7 @@ static enum issue_result send_provided(struct request *request, unsigned issue_f
 	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
 	struct iovec vectors[BUNDLE_MAX];
 	struct picked_buffers picked;
-	int64_t sent = -ENOBUFS;
+	int64_t sent = -1;
 
 	for (;;) {
 		int count = asyncring__buffers_pick(request, issue_flags, vectors,
@@ -253,6 +253,8 @@ static enum issue_result send_provided(struct request *request, unsigned issue_f
 		uint64_t wanted = 0;
 
 		/* None left: what was sent last is the end. */
+		if (count < 0 && sent < 0)
+			sent = asyncring__socket_first(request, count);
 		if (count < 0)
 			return finish(request, sent, sent < 0);
 		if (sent >= 0 && !asyncring__request_post(request, issue_flags, (int32_t)sent,

@@ -109,6 +109,13 @@ int asyncring__socket_option(int fd, int name)
 	return error < 0 ? error : value;
 }
 
+int asyncring__socket_first(const struct request *request, int error)
+{
+	int type = asyncring__socket_option(request_fd(request), SO_TYPE);
+
+	return type < 0 ? type : error;
+}
+
 bool asyncring__socket_streams(int fd)
 {
 	int type = asyncring__socket_option(fd, SO_TYPE);

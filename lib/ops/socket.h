@@ -56,6 +56,9 @@ int asyncring__socket_install(struct request *request, uint32_t file_index, int 
 /* An option of level SOL_SOCKET that is an int, or a negative errno. */
 int asyncring__socket_option(int fd, int name);
 
+/* What a request fails with: that its file is no socket comes before @error. */
+int asyncring__socket_first(const struct request *request, int error);
+
 /* Do transfers of part of what was wanted go on (rather than being messages of their own)? */
 bool asyncring__socket_streams(int fd);
 
