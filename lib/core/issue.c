@@ -227,18 +227,20 @@ static void begin_to_wait(struct request *request)
 enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER, TO_NOBODY };
 
 /*
- * With SQE_ASYNC a request is not tried by the submitter; but whether there is a provided buffer
- * for it is to be known before it begins to wait.
+ * With SQE_ASYNC a request is not for the submitter to carry out. But one that can wait for its
+ * file is tried before it does, because it may not have to; not a multishot one, which begins to
+ * wait.
  */
-static bool wants_buffer_first(const struct request *request)
+static bool is_tried_first(const struct request *request)
 {
-	return request->flags & ASYNCRING_SQE_ASYNC &&
-	       request->flags & ASYNCRING_SQE_BUFFER_SELECT && waits_for_file(request);
+	return request->flags & ASYNCRING_SQE_ASYNC && !(request->flags & REQ_MULTISHOT) &&
+	       waits_for_file(request);
 }
 
 /* Where it is to go then; to nobody if it has ended. */
-static enum punt_to try_for_buffer(struct request *request)
+static enum punt_to try_first(struct request *request)
 {
+	request->flags |= REQ_DEFERRED;
 	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		return TO_NOBODY;
@@ -281,8 +283,8 @@ static bool punt(struct request *request, enum punt_to to)
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
-	if (!error && to == TO_EITHER && wants_buffer_first(request)) {
-		to = try_for_buffer(request);
+	if (!error && to == TO_EITHER && is_tried_first(request)) {
+		to = try_first(request);
 		if (to == TO_NOBODY)
 			return end(request);
 	}

@@ -9,11 +9,13 @@
  * Streams (pipes, sockets, ...) are final with whatever they give, and wait for readiness if that
  * is nothing, O_NONBLOCK or not.
  *
- * Writes to streams are left to workers, which have SIGPIPE blocked; a plain inline write is not
- * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
+ * A write must not raise a signal in the application's thread, with locks held: on streams it is
+ * made with RWF_NOSIGNAL (Linux 6.18) or as a send(2) with MSG_NOSIGNAL, else by a worker, which
+ * has SIGPIPE blocked; a plain one is not made inline while RLIMIT_FSIZE is set (SIGXFSZ).
  */
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../core/core.h"
 #include "../engine/pool.h"
@@ -22,6 +24,9 @@
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
+#endif
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x00000100
 #endif
 #ifndef RWF_HIPRI
 #define RWF_HIPRI 0x00000001
@@ -344,8 +349,6 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 
 	if (!rw->vectored && rw->single.iov_len > INLINE_MAX)
 		return WAY_NONE;
-	if (rw->write && hint->kind == FILE_POLLABLE)
-		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
 		return !rw->write || file_size_unlimited(request->ring) ? WAY_PLAIN : WAY_NONE;
@@ -418,6 +421,47 @@ static void remember_refusal(const struct request *request)
 		asyncring__hint_no_nowait(request->fd, write);
 }
 
+/* As send(2): -ENOTSOCK if the file is no socket, or the request wants what send(2) cannot. */
+static long send_vectors(const struct rw *rw, int fd)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)rw->vector, .msg_iovlen = rw->count};
+
+	if (rw->flags & ~(uint32_t)RWF_NOWAIT)
+		return -ENOTSOCK;
+	return sys(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Write to what is, or is taken for, a stream. */
+static enum issue_result write_stream(struct request *request, const struct hint *hint)
+{
+	struct rw *rw = request_data(request, struct rw);
+	bool stream = request->file && !request->file->character;
+	unsigned how = RWF_NOWAIT | RWF_NOSIGNAL;
+	int fd = request_fd(request);
+	long result = -EOPNOTSUPP, sent;
+
+	if (hint->nowait_writes) {
+		result = transfer(rw, fd, rw->vector, rw->count, stream, how);
+		if (result == -ESPIPE && !stream)
+			result = transfer(rw, fd, rw->vector, rw->count, true, how);
+		if (refused(rw, result))
+			remember_refusal(request);
+	}
+	/* A write of nothing, which writev(2) ends at once, is a message to a socket. */
+	if (refused(rw, result) || !result) {
+		sent = send_vectors(rw, fd);
+		if (sent != -ENOTSOCK)
+			result = sent;
+	}
+	if (refused(rw, result))
+		return ISSUE_NEED_WORKER;
+	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+		return ISSUE_NEED_POLL;
+	if (result > 0)
+		rw->done = (uint64_t)result;
+	return asyncring__rw_finish(request, result);
+}
+
 static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -431,7 +475,14 @@ static enum issue_result issue_inline(struct request *request)
 	if (error)
 		return asyncring__rw_finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	if (way == WAY_NONE || request->ioprio || (rw->write && hint.kind == FILE_POLLABLE))
+	if (request->ioprio)
+		return ISSUE_NEED_WORKER;
+	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
+	if (rw->write && hint.kind == FILE_POLLABLE)
+		return request->file || file_size_unlimited(request->ring)
+			       ? write_stream(request, &hint)
+			       : ISSUE_NEED_WORKER;
+	if (way == WAY_NONE)
 		return ISSUE_NEED_WORKER;
 	/* Only a pinned file is known to be a stream; of others the call itself tells. */
 	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;

@@ -84,6 +84,18 @@ static bool nobody_waits(int fd)
 	return !sys_ppoll(&poll, 1, &now, NULL) && asyncring__socket_option(fd, SO_ACCEPTCONN) == 1;
 }
 
+/*
+ * An AF_UNIX listener that was shut down is readable for ever, but only an accept(2) that may sleep
+ * says what is the matter with it.
+ */
+static bool was_shut_down(int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLRDHUP};
+	struct timespec now = {0};
+
+	return sys_ppoll(&poll, 1, &now, NULL) == 1 && poll.revents & POLLRDHUP;
+}
+
 int asyncring__accept_now(int fd, void *address, void *length, unsigned flags)
 {
 	int status, result;
@@ -97,7 +109,7 @@ int asyncring__accept_now(int fd, void *address, void *length, unsigned flags)
 		nonblock_end(fd, status);
 	}
 	lock_release(&flags_lock);
-	return result;
+	return result == -EAGAIN && was_shut_down(fd) ? -EINVAL : result;
 }
 
 int asyncring__socket_option(int fd, int name)

@@ -113,10 +113,10 @@ static void settle_by_time(void)
 	unsigned before = 0;
 
 	/* Short timers run out within a millisecond. */
-	if (world.timer_runs)
-		usleep(3000);
+	unsigned us = world.timer_runs && settle_us < 3000 ? 3000 : settle_us;
+
 	for (unsigned quiet = 0; quiet < 2 && world.seen_count < SEEN_MAX;) {
-		struct __kernel_timespec limit = {.tv_nsec = settle_us * 1000};
+		struct __kernel_timespec limit = {.tv_nsec = us * 1000};
 		struct io_uring_cqe *cqe;
 
 		/* A real wait: with DEFER_TASKRUN some work is not done for less. */
@@ -424,8 +424,10 @@ static void outside(void)
 struct step {
 	struct io_uring_sqe *sqe;
 	unsigned index; /* in its submission */
+	bool alone;	/* the only one there */
 	bool descriptor;
 	bool several; /* may have more than one completion */
+	bool last;    /* the kernel has a worker do it, and what stands behind it */
 };
 
 static unsigned char *memory_of(const struct step *step)
@@ -467,7 +469,7 @@ static struct msghdr *message_of(const struct step *step, unsigned length)
 {
 	struct msghdr *message = &world.messages[step->index];
 	struct iovec *vectors = world.vectors[step->index];
-	unsigned count = 1 + below(3), each = length / count;
+	unsigned count = length < 8 ? 1 : 1 + below(3), each = length / count;
 
 	for (unsigned i = 0; i < count; i++)
 		vectors[i] = (struct iovec){memory_of(step) + i * each, each};
@@ -561,6 +563,7 @@ static void send_bytes(struct step *step)
 		if (channel == EVENT) {
 			memset(memory_of(step), 0, 8);
 			memory_of(step)[0] = 1;
+			step->last = true;
 		}
 		printf(" write to %s, length %u", channel_names[channel], length);
 		io_uring_prep_write(step->sqe, world.ours[channel], memory_of(step), length, 0);
@@ -666,7 +669,7 @@ static void timeout(struct step *step)
 	unsigned flags = pick(0, 0, IORING_TIMEOUT_ETIME_SUCCESS, IORING_TIMEOUT_MULTISHOT,
 			      IORING_TIMEOUT_BOOTTIME, IORING_TIMEOUT_REALTIME, 1u << 9,
 			      IORING_TIMEOUT_BOOTTIME | IORING_TIMEOUT_REALTIME);
-	struct __kernel_timespec *time = some_time(step, true);
+	struct __kernel_timespec *time = some_time(step, !count);
 
 	/* One of a short time that goes on would never be over. */
 	if (flags == IORING_TIMEOUT_MULTISHOT && !count)
@@ -745,6 +748,10 @@ static void shut_down(struct step *step)
 	enum channel channel = pick(STREAM, PACKETS, TCP, LISTENER, PIPE_IN);
 	unsigned how = percent(90) ? below(3) : 7;
 
+	if (!step->alone) {
+		nop(step);
+		return;
+	}
 	printf(" shutdown %s %u", channel_names[channel], how);
 	io_uring_prep_shutdown(step->sqe, world.ours[channel], (int)how);
 }
@@ -767,9 +774,9 @@ static void prepare_any(struct step *step)
 	makers[below(ARRAY_SIZE(makers))](step);
 }
 
-static void prepare(unsigned index, bool linked, bool after_link)
+static bool prepare(unsigned index, bool alone, bool linked, bool after_link)
 {
-	struct step step = {.sqe = harness_sqe(&world.ring), .index = index};
+	struct step step = {.sqe = harness_sqe(&world.ring), .index = index, .alone = alone};
 
 	printf("  %llu.%u", (unsigned long long)world.serial, index);
 	if (after_link && percent(25))
@@ -778,11 +785,12 @@ static void prepare(unsigned index, bool linked, bool after_link)
 		link_timeout(&step);
 	else
 		prepare_any(&step);
+	linked = linked && !step.last;
 	if (linked) {
 		step.sqe->flags |= percent(70) ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
 		printf(step.sqe->flags & IOSQE_IO_LINK ? " link" : " hardlink");
 	}
-	if (percent(4)) {
+	if (alone && !step.several && percent(8)) {
 		step.sqe->flags |= IOSQE_ASYNC;
 		printf(" async");
 	}
@@ -804,6 +812,7 @@ static void prepare(unsigned index, bool linked, bool after_link)
 	}
 	step.sqe->user_data = world.serial << 8 | index | (step.descriptor ? 1u << 7 : 0);
 	printf("\n");
+	return linked;
 }
 
 static void submission(void)
@@ -816,7 +825,7 @@ static void submission(void)
 		bool after_link = linked;
 
 		linked = i + 1 < count && percent(50);
-		prepare(i, linked, after_link);
+		linked = prepare(i, count == 1, linked, after_link);
 	}
 	printf("  submitted");
 	do {
