@@ -31,11 +31,10 @@ static unsigned ring_available(const struct buffer_group *group)
 }
 
 /* How many vectors were filled in; see asyncring__buffers_pick. */
-static unsigned peek_ring(const struct buffer_group *group, struct iovec *vectors, unsigned max,
-			  uint32_t wanted, uint16_t *first_id)
+static unsigned peek_ring(const struct buffer_group *group, unsigned available,
+			  struct iovec *vectors, unsigned max, uint32_t wanted, uint16_t *first_id)
 {
 	bool bundle = max > 1;
-	unsigned available = ring_available(group);
 	uint32_t left = wanted ? wanted : INT32_MAX;
 	unsigned count = 0;
 
@@ -149,11 +148,12 @@ static unsigned peek(const struct buffer_group *group, struct iovec *vectors, un
 {
 	picked->vectors = vectors;
 	picked->from_ring = group->entries;
+	picked->available = group->entries ? ring_available(group) : group->count;
 	picked->bundle = picked->from_ring && max > 1;
 	picked->first_id = 0;
-	picked->count = picked->from_ring
-				? peek_ring(group, vectors, max, wanted, &picked->first_id)
-				: peek_queue(group, vectors, wanted, &picked->first_id);
+	picked->count = picked->from_ring ? peek_ring(group, picked->available, vectors, max,
+						      wanted, &picked->first_id)
+					  : peek_queue(group, vectors, wanted, &picked->first_id);
 	return picked->count;
 }
 

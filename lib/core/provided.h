@@ -32,6 +32,7 @@ struct ring;
 struct picked_buffers {
 	const struct iovec *vectors; /* the caller's: they stay as they are until the commit */
 	uint32_t count;		     /* how many were filled in */
+	uint32_t available;	     /* how many there were */
 	uint16_t first_id;	     /* of consecutive ring entries the first */
 	bool from_ring;
 	bool bundle; /* there was room for several */

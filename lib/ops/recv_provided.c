@@ -106,28 +106,29 @@ static enum issue_result keep_rest(struct request *request, struct shot *shot, i
 	return asyncring__recv_wait_for_rest(request, received);
 }
 
-static bool group_is_empty(struct request *request, unsigned issue_flags)
+/*
+ * A multishot bundle ends with the last buffer its group had when it was looked at, even if that
+ * was before it had to wait, and if the application has given others since.
+ */
+static void note_exhausted(struct recv *recv, const struct shot *shot, int64_t received)
 {
-	struct picked_buffers picked;
-	struct iovec vector;
+	unsigned used = 0;
 
-	if (asyncring__buffers_pick_one(request, issue_flags, &vector, 0, &picked) < 0)
-		return true;
-	asyncring__buffers_return(request, &picked);
-	return false;
+	for (; received > 0 && used < shot->count; used++)
+		received -= (int64_t)shot->vectors[used].iov_len;
+	if (shot->picked.available <= (used ? used : 1))
+		recv->exhausted = true;
 }
 
 /* Is this the last of a multishot request? */
-static bool last(struct request *request, unsigned issue_flags, int64_t received)
+static bool last(const struct request *request, struct recv *recv, int64_t received)
 {
-	struct recv *recv = request_data(request, struct recv);
-
 	if (recv->total) {
 		if (received >= (int64_t)recv->total)
 			return true;
 		recv->total -= (uint32_t)received;
 	}
-	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && group_is_empty(request, issue_flags);
+	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && recv->exhausted;
 }
 
 /*
@@ -171,6 +172,8 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		if (error)
 			return asyncring__recv_finish(request, error, true);
 		received = receive_data(request, &shot);
+		if (bundle)
+			note_exhausted(recv, &shot, received);
 		if (received <= 0)
 			return give_up(request, &shot, received);
 		full = (uint64_t)received >= shot.room;
@@ -181,13 +184,14 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked,
 						      full ? shot.room : (uint64_t)received) |
 			    nonempty(request, full);
-		if (!(request->flags & REQ_MULTISHOT) || last(request, flags, received) ||
+		if (!(request->flags & REQ_MULTISHOT) || last(request, recv, received) ||
 		    !post(request, flags, received, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, received,
 						      truncated(recv, &shot) ||
 							      (!full && recv->flags & MSG_WAITALL));
 		}
+		recv->exhausted = false;
 		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
 			break;
 	}
@@ -259,7 +263,8 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 		int64_t received, used;
 		uint32_t cqe_flags;
 
-		int error = pick(request, flags, 1, 0, &shot);
+		/* Its vector says how much of the first buffer may be used. */
+		int error = pick(request, flags, 1, recv->message->limit, &shot);
 
 		if (error)
 			return asyncring__recv_finish(request, error, true);
@@ -273,6 +278,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 			return give_up(request, &shot, used);
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)used) |
 			    nonempty(request, received > 0 && (uint64_t)received >= shot.room);
+		recv->message->limit = 0;
 		if (!received || !post(request, flags, used, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, used, false);

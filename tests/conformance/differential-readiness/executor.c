@@ -427,7 +427,6 @@ struct step {
 	bool alone;	/* the only one there */
 	bool descriptor;
 	bool several; /* may have more than one completion */
-	bool last;    /* the kernel has a worker do it, and what stands behind it */
 };
 
 static unsigned char *memory_of(const struct step *step)
@@ -559,11 +558,15 @@ static void send_bytes(struct step *step)
 	enum channel channel = pick(STREAM, PACKETS, DATAGRAMS, TCP, PIPE_OUT, PIPE_OUT, EVENT);
 	unsigned length = pick(1, 8, 8, 32, MEMORY), kind = below(4);
 
+	/* What writes there is a worker of the kernel's, at any time. */
+	if (channel == EVENT && !step->alone) {
+		nop(step);
+		return;
+	}
 	if (channel == EVENT || channel == PIPE_OUT || kind == 0) {
 		if (channel == EVENT) {
 			memset(memory_of(step), 0, 8);
 			memory_of(step)[0] = 1;
-			step->last = true;
 		}
 		printf(" write to %s, length %u", channel_names[channel], length);
 		io_uring_prep_write(step->sqe, world.ours[channel], memory_of(step), length, 0);
@@ -785,7 +788,6 @@ static bool prepare(unsigned index, bool alone, bool linked, bool after_link)
 		link_timeout(&step);
 	else
 		prepare_any(&step);
-	linked = linked && !step.last;
 	if (linked) {
 		step.sqe->flags |= percent(70) ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK;
 		printf(step.sqe->flags & IOSQE_IO_LINK ? " link" : " hardlink");
