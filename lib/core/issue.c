@@ -255,10 +255,8 @@ static enum punt_to try_first(struct request *request)
  * A request that can only wait in the poller, and its file is not one to wait for: what such a file
  * is always ready for comes once, and what it is not never.
  */
-static bool end_unarmed(struct request *request, int error)
+static bool end_unarmed(struct request *request)
 {
-	if (error != -EPERM)
-		return end_with(request, error);
 	request->flags &= ~REQ_MULTISHOT;
 	if (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
 		return end_with(request, -EINVAL);
@@ -294,9 +292,12 @@ static bool punt(struct request *request, enum punt_to to)
 			begin_to_wait(request);
 			return false;
 		}
-		if (request->op->properties & OP_SUBMITTER)
-			return end_unarmed(request, error);
+		if (request->op->properties & OP_SUBMITTER && error == -EPERM)
+			return end_unarmed(request);
 	}
+	/* A worker sees what a file is ready for, not how often it became so. */
+	if (request->flags & REQ_POLL_EDGE)
+		request->flags &= ~(uint32_t)(REQ_POLL_EDGE | REQ_MULTISHOT);
 	choose_workers(request);
 	choose_lane(request);
 	if (no_descriptor && run_on_the_spot(request))
@@ -394,9 +395,6 @@ bool asyncring__issue_inline(struct request *request)
 		if (error)
 			return end_with(request, error);
 	}
-	if (request->flags & REQ_POLL_FIRST)
-		return request->flags & REQ_NOWAIT ? end_with(request, -EAGAIN)
-						   : punt(request, TO_POLLER);
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		break;

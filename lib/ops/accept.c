@@ -78,7 +78,10 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 	/* A descriptor on its way into a slot must not slip through an exec. */
 	unsigned socket_flags = accept->flags | (accept->file_index ? SOCK_CLOEXEC : 0);
 	int fd = request_fd(request);
+	enum issue_result first;
 
+	if (asyncring__socket_polls_first(request, false, &first))
+		return first;
 	for (;;) {
 		int result =
 			asyncring__accept_now(fd, accept->address, accept->length, socket_flags);

@@ -182,8 +182,11 @@ enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 	struct message_header header = {.flags = 0};
 	uint64_t wanted = least(recv);
 	int64_t received;
+	enum issue_result first;
 	bool failed;
 
+	if (asyncring__socket_polls_first(request, true, &first))
+		return first;
 	if (recv->select)
 		return recv->whole ? asyncring__recvmsg_provided(request, flags)
 				   : asyncring__recv_provided(request, flags);

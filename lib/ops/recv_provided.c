@@ -47,11 +47,12 @@ static bool stream(struct request *request)
 static int pick(struct request *request, unsigned issue_flags, unsigned max, uint32_t wanted,
 		struct shot *shot)
 {
-	int count = max == 1 ? asyncring__buffers_pick_one(request, issue_flags, shot->vectors,
-							   wanted, &shot->picked)
-			     : asyncring__buffers_pick(request, issue_flags, shot->vectors, max,
-						       wanted, &shot->picked);
+	int count = asyncring__buffers_pick(request, issue_flags, shot->vectors, max, wanted,
+					    &shot->picked);
 
+	/* Only bundles tell a group that is not there from one that is empty. */
+	if (count == -ENOENT && !(request->ioprio & ASYNCRING_RECVSEND_BUNDLE))
+		count = -ENOBUFS;
 	if (count < 0)
 		return asyncring__socket_first(request, count);
 	shot->count = (unsigned)count;
@@ -156,18 +157,30 @@ static bool truncated(const struct recv *recv, const struct shot *shot)
 	return recv->flags & MSG_WAITALL && shot->header.flags & (MSG_TRUNC | MSG_CTRUNC);
 }
 
+/*
+ * After a shot: is there nothing left, so that another attempt would be in vain? Not if that is
+ * what is to end it.
+ */
+static bool emptied(struct request *request, uint32_t cqe_flags)
+{
+	return !(request->flags & REQ_NOWAIT) && stream(request) &&
+	       !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY);
+}
+
 enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
 {
 	struct recv *recv = request_data(request, struct recv);
 	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
 	struct shot shot;
 
-	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+	for (unsigned turn = 0; turn < TURN_MAX || request->flags & REQ_NOWAIT; turn++) {
 		int64_t received;
 		uint32_t cqe_flags;
 		bool full;
 
-		int error = pick(request, flags, bundle ? BUNDLE_MAX : 1, recv->length, &shot);
+		/* A message does not fill more than one. */
+		unsigned max = bundle && stream(request) ? BUNDLE_MAX : 1;
+		int error = pick(request, flags, max, recv->length, &shot);
 
 		if (error)
 			return asyncring__recv_finish(request, error, true);
@@ -192,7 +205,7 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 							      (!full && recv->flags & MSG_WAITALL));
 		}
 		recv->exhausted = false;
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		if (emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
@@ -259,7 +272,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 	struct recv *recv = request_data(request, struct recv);
 	struct shot shot;
 
-	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+	for (unsigned turn = 0; turn < TURN_MAX || request->flags & REQ_NOWAIT; turn++) {
 		int64_t received, used;
 		uint32_t cqe_flags;
 
@@ -283,7 +296,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, used, false);
 		}
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		if (emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;

@@ -294,8 +294,12 @@ static enum issue_result send_provided(struct request *request, unsigned issue_f
 		}
 		for (int i = 0; i < count; i++)
 			wanted += vectors[i].iov_len;
-		request->completion.flags = asyncring__buffers_commit(request, &picked, wanted);
 		sent = send_vectors(request, vectors, (unsigned)count);
+		if (sent == -EBADF || sent == -ENOTSOCK) {
+			asyncring__buffers_return(request, &picked);
+			return finish(request, sent, true);
+		}
+		request->completion.flags = asyncring__buffers_commit(request, &picked, wanted);
 		if (sent == -EAGAIN && !(request->flags & REQ_NOWAIT))
 			return keep_rest(request, vectors, (unsigned)count, 0);
 		if (sent < 0)
@@ -401,8 +405,10 @@ static enum issue_result issue(struct request *request, unsigned flags)
 enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
 {
 	const struct send *send = request_data(request, const struct send);
-	enum issue_result result = issue(request, flags);
+	enum issue_result result;
 
+	if (!asyncring__socket_polls_first(request, true, &result))
+		result = issue(request, flags);
 	if (send->zero_copy && result == ISSUE_DONE)
 		notify(request, flags);
 	else if (send->zero_copy)

@@ -128,6 +128,23 @@ int asyncring__socket_first(const struct request *request, int error)
 	return type < 0 ? type : error;
 }
 
+bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result)
+{
+	int error = request->flags & REQ_NOWAIT ? -EAGAIN : 0;
+
+	if (!(request->flags & REQ_POLL_FIRST))
+		return false;
+	request->flags &= ~(uint32_t)REQ_POLL_FIRST;
+	if (socket)
+		error = asyncring__socket_first(request, error);
+	else if (sys_fcntl(request_fd(request), F_GETFD, 0) < 0)
+		error = -EBADF;
+	if (error)
+		request_set_result(request, error);
+	*result = error ? ISSUE_DONE : ISSUE_NEED_POLL;
+	return true;
+}
+
 bool asyncring__socket_streams(int fd)
 {
 	int type = asyncring__socket_option(fd, SO_TYPE);

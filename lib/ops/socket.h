@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "../core/request.h"
+#include "ops.h"
 
 /* What one system call moves at most. */
 #define SOCKET_TRANSFER_MAX 0x7ffff000u
@@ -30,6 +30,12 @@ static inline void socket_waits_for(struct request *request, uint32_t events)
 		request->flags |= REQ_DEFERRED;
 	}
 }
+
+/*
+ * For issue(): does the request wait before its first attempt? Then *result is to be answered, and
+ * the next call is the attempt. What is no file is refused at once; no socket, if @socket is set.
+ */
+bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result);
 
 /* 0, or -EINVAL if there is no address of @length bytes. */
 int asyncring__address_check(int64_t length);
