@@ -15,11 +15,11 @@
  */
 #include <limits.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "../core/core.h"
 #include "../engine/pool.h"
 #include "families.h"
+#include "message.h"
 #include "rw.h"
 
 #ifndef RWF_NOWAIT
@@ -424,7 +424,7 @@ static void remember_refusal(const struct request *request)
 /* As send(2): -ENOTSOCK if the file is no socket, or the request wants what send(2) cannot. */
 static long send_vectors(const struct rw *rw, int fd)
 {
-	struct msghdr message = {.msg_iov = (struct iovec *)rw->vector, .msg_iovlen = rw->count};
+	struct message_header message = {.vector = (struct iovec *)rw->vector, .count = rw->count};
 
 	if (rw->flags & ~(uint32_t)RWF_NOWAIT)
 		return -ENOTSOCK;
