@@ -120,6 +120,27 @@ static bool waits_for_file(const struct request *request)
 		(properties & OP_POLL_OUT && file->writable));
 }
 
+/*
+ * Is it for somebody with other credentials than the thread that issues it? Those that are a matter
+ * of the ring alone need none.
+ */
+static bool needs_credentials(const struct request *request)
+{
+	return request->credentials && !(request->op->properties & OP_SUBMITTER);
+}
+
+/*
+ * May it wait for its file before the first attempt? With credentials, which a worker has to take
+ * on, it had better: what is ready is told of at once, and what is not needs no worker meanwhile.
+ */
+static bool waits_for_credentials(const struct request *request)
+{
+	const struct file *file = request->file;
+
+	return needs_credentials(request) && request->poll_events && file &&
+	       file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT);
+}
+
 /* On a stream a worker waits before it tries: so a canceller can take it back from the start. */
 static void decide_to_wait(struct request *request)
 {
@@ -234,7 +255,7 @@ enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER, TO_NOBODY };
 static bool is_tried_first(const struct request *request)
 {
 	return request->flags & ASYNCRING_SQE_ASYNC && !(request->flags & REQ_MULTISHOT) &&
-	       waits_for_file(request);
+	       !needs_credentials(request) && waits_for_file(request);
 }
 
 /* Where it is to go then; to nobody if it has ended. */
@@ -286,7 +307,8 @@ static bool punt(struct request *request, enum punt_to to)
 		if (to == TO_NOBODY)
 			return end(request);
 	}
-	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
+	if (!error && (to == TO_POLLER || (to == TO_EITHER && (waits_for_file(request) ||
+							       waits_for_credentials(request))))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {
 			begin_to_wait(request);
@@ -345,6 +367,11 @@ static void leave_pending(struct request *request)
 void asyncring__request_ready(struct request *request, uint32_t events)
 {
 	request->ready_events = events;
+	if (needs_credentials(request)) {
+		leave_pending(request);
+		punt(request, TO_WORKER);
+		return;
+	}
 	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		leave_pending(request);
@@ -385,8 +412,10 @@ bool asyncring__issue_inline(struct request *request)
 {
 	const struct op *op = request->op;
 
-	if (op->properties & OP_WORKER || request->credentials)
+	if (op->properties & OP_WORKER)
 		return punt(request, TO_WORKER);
+	if (needs_credentials(request))
+		return punt(request, TO_EITHER);
 	if (request->flags & ASYNCRING_SQE_ASYNC && !(op->properties & OP_SUBMITTER))
 		return punt(request, TO_EITHER);
 	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
