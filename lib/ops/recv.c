@@ -185,7 +185,7 @@ enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 	enum issue_result first;
 	bool failed;
 
-	if (asyncring__socket_polls_first(request, true, &first))
+	if (asyncring__socket_polls_first(request, recv->whole, &first))
 		return first;
 	if (recv->select)
 		return recv->whole ? asyncring__recvmsg_provided(request, flags)

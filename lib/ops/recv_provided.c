@@ -109,15 +109,16 @@ static enum issue_result keep_rest(struct request *request, struct shot *shot, i
 
 /*
  * A multishot bundle ends with the last buffer its group had when it was looked at, even if that
- * was before it had to wait, and if the application has given others since.
+ * was before it had to wait, and if the application has given others since. With several it has to
+ * have been full; and it is not the last if a length has kept from looking further.
  */
 static void note_exhausted(struct recv *recv, const struct shot *shot, int64_t received)
 {
-	unsigned used = 0;
+	bool full = received >= (int64_t)shot->room;
 
-	for (; received > 0 && used < shot->count; used++)
-		received -= (int64_t)shot->vectors[used].iov_len;
-	if (shot->picked.available <= (used ? used : 1))
+	if (recv->length && shot->room >= recv->length)
+		return;
+	if (shot->picked.available == 1 || (full && shot->picked.available <= shot->count))
 		recv->exhausted = true;
 }
 
@@ -282,7 +283,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 		if (error)
 			return asyncring__recv_finish(request, error, true);
 		if (lay_out(recv->message, &shot))
-			return give_up(request, &shot, -EFAULT);
+			return give_up(request, &shot, asyncring__socket_first(request, -EFAULT));
 		received = receive(request, &shot);
 		if (received < 0)
 			return give_up(request, &shot, received);

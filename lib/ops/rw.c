@@ -475,7 +475,8 @@ static enum issue_result issue_inline(struct request *request)
 	if (error)
 		return asyncring__rw_finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	if (request->ioprio)
+	/* There is no such thing as the priority of a stream. */
+	if (request->ioprio && hint.kind != FILE_POLLABLE)
 		return ISSUE_NEED_WORKER;
 	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
 	if (rw->write && hint.kind == FILE_POLLABLE)
