@@ -525,6 +525,9 @@ static void receive(struct step *step)
 		if (!message && step->sqe->buf_group >= 2 && percent(25)) {
 			step->sqe->ioprio |= IORING_RECVSEND_BUNDLE;
 			printf(" bundle");
+			/* And more than was asked for, where buffers are used by and by. */
+			if (step->sqe->buf_group == 3)
+				step->sqe->len = 0;
 		}
 	}
 	if (multishot) {
