@@ -115,6 +115,9 @@ void asyncring__notify_consumed(struct ring *ring)
 {
 	uint64_t count;
 
+	/* Without the lock first: there may be nothing to take back. */
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE)
+		return;
 	if (something_to_see(ring) || !begin_change(ring, READABLE))
 		return;
 	atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_FD_READABLE,

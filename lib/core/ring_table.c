@@ -245,9 +245,16 @@ bool asyncring__ring_free(struct ring *ring)
 
 int asyncring__ring_publish(struct ring *ring, int fd)
 {
+	_Atomic(struct ring *) *slot;
+	struct ring *known;
 	int error;
 
 	pthread_mutex_lock(&table.lock);
+	slot = slot_of((unsigned)fd);
+	known = slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
+	/* A new descriptor: whatever had the number was closed. */
+	if (known)
+		lose_name(fd, known);
 	error = set_slot((unsigned)fd, ring);
 	if (!error)
 		ring->names++;
