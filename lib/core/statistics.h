@@ -17,6 +17,7 @@
 
 enum statistic {
 	STATISTIC_RINGS,     /* rings that were set up */
+	STATISTIC_ENTERS,    /* calls of asyncring_enter() and its kin */
 	STATISTIC_POLLED,    /* times a request was given to the poller */
 	STATISTIC_PUNTED,    /* times one was given to a worker */
 	STATISTIC_PARKED,    /* times one began to wait for a time or a number of completions */
