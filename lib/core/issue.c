@@ -8,6 +8,7 @@
 #include "../engine/pool.h"
 #include "core.h"
 #include "credentials.h"
+#include "statistics.h"
 
 void asyncring__activate_chain(struct request *head)
 {
@@ -311,6 +312,7 @@ static bool punt(struct request *request, enum punt_to to)
 							       waits_for_credentials(request))))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {
+			statistics_count(STATISTIC_POLLED);
 			begin_to_wait(request);
 			return false;
 		}
@@ -329,6 +331,7 @@ static bool punt(struct request *request, enum punt_to to)
 			return end_with(request, -EAGAIN);
 		return true;
 	}
+	statistics_count(STATISTIC_PUNTED);
 	begin_to_wait(request);
 	/* Relaxed: the hand-over in the pool, under its lock, publishes it. */
 	atomic_store_explicit(&request->references, 2, memory_order_relaxed);
@@ -343,6 +346,7 @@ static void park(struct request *request)
 {
 	if (request->state == STATE_PARKED)
 		return;
+	statistics_count(STATISTIC_PARKED);
 	request->state = STATE_PARKED;
 	asyncring__pending_add(request);
 	begin_to_wait(request);
@@ -426,6 +430,7 @@ bool asyncring__issue_inline(struct request *request)
 	}
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
+		statistics_count(STATISTIC_INLINE);
 		break;
 	case ISSUE_NEED_WORKER:
 		return punt(request, TO_EITHER);
