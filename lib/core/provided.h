@@ -42,8 +42,8 @@ struct picked_buffers {
 /*
  * Buffers of the request's group, up to @max of them, that together have room for @wanted bytes (0:
  * as the buffers come). One with max 1; several, for bundles, only from a ring. The number of
- * vectors filled in, -ENOBUFS, or -ENOENT if there is no such group. @wanted smaller than the buffer
- * shortens the last vector.
+ * vectors filled in, -ENOBUFS, or -ENOENT if there is no such group. @wanted smaller than the
+ * buffer shortens the last vector.
  */
 int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struct iovec *vectors,
 			    unsigned max, uint32_t wanted, struct picked_buffers *picked);
