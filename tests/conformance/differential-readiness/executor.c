@@ -653,13 +653,18 @@ static uint64_t some_request(void)
 	/* Of an earlier submission: what runs at the same time would be chance. */
 	uint64_t serial = world.serial - 1 - below(world.serial < 6 ? (unsigned)world.serial : 5);
 
-	return serial << 8 | below(3) | (percent(15) ? 1u << 7 : 0);
+	unsigned index = below(3);
+
+	/* One thing after the other: in which order an expression has its parts done is not laid
+	 * down. */
+	return serial << 8 | index | (percent(15) ? 1u << 7 : 0);
 }
 
 static void stop(struct step *step)
 {
 	uint64_t target = some_request();
 	enum channel channel = below(CHANNELS);
+	struct __kernel_timespec *time;
 
 	/* What has been stopped is found by another for a moment, but not always. */
 	if (world.stopping == world.serial) {
@@ -690,7 +695,8 @@ static void stop(struct step *step)
 		break;
 	case 4:
 		printf(" update timeout %llx", (unsigned long long)target);
-		io_uring_prep_timeout_update(step->sqe, some_time(step, false), target,
+		time = some_time(step, false);
+		io_uring_prep_timeout_update(step->sqe, time, target,
 					     percent(40) ? IORING_LINK_TIMEOUT_UPDATE : 0);
 		break;
 	default:
