@@ -20,9 +20,6 @@
 
 #include <asyncring.h>
 #include <sys/stat.h>
-#ifndef STATX_BASIC_STATS /* a C library from before statx(2) */
-#include <linux/stat.h>
-#endif
 
 /* ---- arhttpd_ring.c ---- */
 
@@ -129,7 +126,7 @@ struct connection {
 	/* The response. */
 	int status;
 	int fd; /* the file, or -1 */
-	struct statx statx;
+	struct stat file_status;
 	char head[RESPONSE_HEAD_MAX];
 	unsigned head_length, head_sent;
 	int64_t offset, left;		/* of the body, in the file */

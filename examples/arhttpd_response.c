@@ -5,9 +5,11 @@
  * and those that lead out; so the parser's own care is not what this depends on. What is there is
  * asked of the open file, so nobody can exchange it in between.
  *
- * Files have ordinary descriptors, unlike connections: statx(2), in io_uring too, knows no direct
- * ones, and the library would have to move each descriptor to its place and look for record locks
- * before it closes it again, five system calls more for a file that is read once or twice.
+ * Files have ordinary descriptors, unlike connections. A direct one can be asked for nothing, in
+ * io_uring neither, and the library would have to move each to its place and to look for record
+ * locks before it closes it: five more system calls for a file that is mostly read once. And what
+ * an open file is, is asked by fstat(2) rather than by a request: the answer is in memory, so there
+ * is nothing to wait for, while statx as a request always takes a worker.
  */
 #include "arhttpd.h"
 
@@ -177,20 +179,19 @@ static bool unchanged(const struct request *request, const char *etag, time_t mo
 static void answer_with_file(struct connection *connection)
 {
 	struct request *request = &connection->request;
-	const struct statx *file = &connection->statx;
-	const int64_t size = (int64_t)file->stx_size;
+	const struct stat *file = &connection->file_status;
+	const int64_t size = (int64_t)file->st_size;
 	enum range_kind range = RANGE_WHOLE;
 	char etag[64], modified[HTTP_DATE_SIZE];
 	int64_t first = 0, length = size;
 	int status = 200;
 
-	snprintf(etag, sizeof(etag), "\"%llx-%x-%llx\"", (unsigned long long)file->stx_mtime.tv_sec,
-		 (unsigned)file->stx_mtime.tv_nsec, (unsigned long long)size);
-	http_date(modified, file->stx_mtime.tv_sec);
-	if (unchanged(request, etag, file->stx_mtime.tv_sec))
+	snprintf(etag, sizeof(etag), "\"%llx-%x-%llx\"", (unsigned long long)file->st_mtim.tv_sec,
+		 (unsigned)file->st_mtim.tv_nsec, (unsigned long long)size);
+	http_date(modified, file->st_mtim.tv_sec);
+	if (unchanged(request, etag, file->st_mtim.tv_sec))
 		status = 304;
-	else if (!request->head &&
-		 http_range_valid(request->if_range, etag, file->stx_mtime.tv_sec))
+	else if (!request->head && http_range_valid(request->if_range, etag, file->st_mtim.tv_sec))
 		range = http_range_resolve(&request->range, size, &first, &length);
 	if (range == RANGE_PART)
 		status = 206;
@@ -228,19 +229,15 @@ static void answer_with_file(struct connection *connection)
 	body_send(connection);
 }
 
-static void looked(struct event *event, int result, unsigned flags)
+static void look(struct connection *connection)
 {
-	struct connection *connection = container_of(event, struct connection, stepping);
-	const unsigned type = connection->statx.stx_mode & S_IFMT;
+	struct stat *file = &connection->file_status;
 
-	(void)flags;
-	if (!connection_step_ended(connection))
-		return;
-	if (result < 0)
+	if (fstat(connection->fd, file) < 0)
 		response_refuse(connection, 500, true);
-	else if (type == S_IFREG)
+	else if (S_ISREG(file->st_mode))
 		answer_with_file(connection);
-	else if (type == S_IFDIR && !connection->request.directory)
+	else if (S_ISDIR(file->st_mode) && !connection->request.directory)
 		redirect(connection);
 	else
 		response_refuse(connection, 403, true);
@@ -277,23 +274,16 @@ static int status_of_error(int error)
 static void opened(struct event *event, int result, unsigned flags)
 {
 	struct connection *connection = container_of(event, struct connection, stepping);
-	struct asyncring_sqe *sqe;
 
 	(void)flags;
 	if (result >= 0)
 		connection->fd = result;
 	if (!connection_step_ended(connection))
 		return;
-	if (result < 0) {
+	if (result < 0)
 		response_refuse(connection, status_of_error(result), true);
-		return;
-	}
-	/* What the inode in memory says: that takes no waiting, and so no worker. */
-	sqe = ring_request();
-	asyncring_prep_statx(sqe, connection->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-			     STATX_TYPE | STATX_SIZE | STATX_MTIME, &connection->statx);
-	ring_expect(sqe, &connection->stepping, looked);
-	connection->inflight++;
+	else
+		look(connection);
 }
 
 void response_begin(struct connection *connection)
