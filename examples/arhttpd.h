@@ -100,7 +100,8 @@ enum stage {
 	STAGE_CLOSING,	/* as soon as nothing is in flight any more */
 };
 
-enum { RESPONSE_HEAD_MAX = 1024 };
+/* The longest is a redirection: a location, a query and a page besides what all have. */
+enum { RESPONSE_HEAD_MAX = 1536, LOCATION_MAX = 512 };
 
 struct connection {
 	struct event receiving; /* one request that stays, as long as it is wanted */

@@ -165,6 +165,7 @@ static size_t take_request(struct connection *connection, const char *bytes, siz
 	connection->stage = STAGE_RESPONSE;
 	totals.requests++;
 	if (used < 0) {
+		connection->request.path[0] = 0;
 		response_refuse(connection, -used, false);
 		return length;
 	}
@@ -263,7 +264,8 @@ static void log_answer(const struct connection *connection)
 
 	if (!options.verbose)
 		return;
-	path = quote(request->path);
+	/* By now even the root has a name, that of its index. */
+	path = *request->path ? quote(request->path) : copy_string("-");
 	printf("%u %s %s %d %lld\n", connection->slot, request->head ? "HEAD" : "GET", path,
 	       connection->status, (long long)connection->length);
 	free(path);
@@ -326,6 +328,7 @@ void connection_expired(struct connection *connection, enum deadline_kind kind)
 	}
 	connection->stage = STAGE_RESPONSE;
 	connection->request.head = false;
+	connection->request.path[0] = 0;
 	response_refuse(connection, 408, false);
 }
 

@@ -62,7 +62,7 @@ static const char *reason(int status)
 	}
 }
 
-/* Appends to the head; there is always room, but for a location (see redirect()). */
+/* Appends to the head; RESPONSE_HEAD_MAX is such that there is room. */
 __attribute__((format(printf, 2, 3))) static void say(struct connection *connection,
 						      const char *format, ...)
 {
@@ -144,7 +144,7 @@ static bool stays_as_it_is(char c)
 
 static void redirect(struct connection *connection)
 {
-	char location[RESPONSE_HEAD_MAX / 2];
+	char location[LOCATION_MAX];
 	size_t length = 0;
 
 	for (const char *c = connection->request.path; *c; c++) {

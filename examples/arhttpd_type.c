@@ -14,6 +14,8 @@ static const struct type {
 	{"js", "text/javascript; charset=utf-8"},
 	{"mjs", "text/javascript; charset=utf-8"},
 	{"json", "application/json"},
+	{"h", "text/plain; charset=utf-8"},
+	{"c", "text/plain; charset=utf-8"},
 	{"txt", "text/plain; charset=utf-8"},
 	{"md", "text/markdown; charset=utf-8"},
 	{"csv", "text/csv; charset=utf-8"},
@@ -48,5 +50,6 @@ const char *content_type(const char *path)
 	for (size_t i = 0; dot && i < sizeof(types) / sizeof(types[0]); i++)
 		if (!strcasecmp(dot + 1, types[i].extension))
 			return types[i].type;
-	return "application/octet-stream";
+	/* README, LICENSE and the like. */
+	return dot ? "application/octet-stream" : "text/plain; charset=utf-8";
 }

@@ -109,6 +109,13 @@ has_field "Location: /no%20index/?a=b"
 gives 301 //sub
 has_field "Location: /sub/"
 gives 404 "/no%20index/"
+long=$(printf 'ä%.0s' {1..80}) query=$(printf '%0254d' 0)
+mkdir "$root/$long"
+gives 301 "/$(printf '%%C3%%A4%.0s' {1..80})?$query"
+has_field "Location: /$(printf '%%C3%%A4%.0s' {1..80})/?$query"
+has_field "Content-Length: $(stat -c %s "$work/body")"
+mkdir "$root/$long/$long"
+gives 414 "/$(printf '%%C3%%A4%.0s' {1..80})/$(printf '%%C3%%A4%.0s' {1..80})"
 
 test="HEAD"
 gives 200 /large.bin --head
@@ -241,7 +248,7 @@ gives 200 /shrinks
 test="without descriptors"
 exec 3<>"/dev/tcp/127.0.0.1/$port"
 printf 'GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\n' >&3
-read -r -t "$patience" line <&3 || fail "no answer"
+read -r -t "$patience" _ <&3 || fail "no answer"
 if prlimit --pid "$server" --nofile=3: 2>/dev/null; then
 	printf 'GET /4k.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
 	timeout "$patience" cat <&3 >"$work/answer" || fail "the server does not close"

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# arhttpd under wrk, with 1, 64, 1,000 and 10,000 connections: no error, and no thread but the one.
+# How fast it is, is printed and decides nothing. Where descriptors are too few for so many
+# connections there are fewer, and that is said.
+
+# shellcheck source=tests/httpd/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+needs wrk wrk
+
+root=$work/root
+mkdir "$root"
+head -c 4096 /dev/urandom >"$root/4k.bin"
+head -c 1048576 /dev/urandom >"$root/1m.bin"
+# What has just been written may still be on its way to the disk, and is read by a worker then.
+sync "$root"/*
+
+ulimit -n "$(ulimit -Hn)"
+descriptors=$(ulimit -n)
+[ "$descriptors" = unlimited ] && descriptors=1000000
+
+# Both ends are on this machine, so they also share the local ports.
+read -r first_port last_port </proc/sys/net/ipv4/ip_local_port_range 2>/dev/null ||
+	first_port=32768 last_port=60999
+most=$((descriptors - 1000))
+[ $most -gt $((last_port - first_port - 1000)) ] && most=$((last_port - first_port - 1000))
+most_served=$(((descriptors - 64) / 4 * 3))
+[ $most -gt $most_served ] && most=$most_served
+
+start_server --verbose --idle-timeout=300 --header-timeout=300 --stall-timeout=300 "$root"
+
+# load CONNECTIONS FILE SECONDS
+load() {
+	local connections=$1 file=$2 seconds=$3
+	test="$connections connections, $file"
+	if [ "$connections" -gt $most ]; then
+		echo "$test: there are descriptors or ports for $most only"
+		connections=$most
+	fi
+	timeout $((seconds + 4 * patience)) wrk --threads 1 --connections "$connections" \
+		--duration "${seconds}s" --timeout "${patience}s" "$url/$file" >"$work/wrk" 2>&1 ||
+		fail "wrk: $(cat "$work/wrk")"
+	grep -qE 'Socket errors|Non-2xx' "$work/wrk" && fail "$(cat "$work/wrk")"
+	grep -q 'Requests/sec' "$work/wrk" || fail "$(cat "$work/wrk")"
+	echo "$test: $(sed -n 's/^Requests.sec: *//p' "$work/wrk") requests/s, $(threads) thread(s)"
+	# What the system has thrown out of its cache meanwhile is read by a worker or two.
+	[ "$(threads)" -le 4 ] || fail "threads: $(cat "/proc/$server"/task/*/comm)"
+	kill -0 "$server" || fail "the server is gone"
+}
+
+load 1 4k.bin 2
+load 64 4k.bin 2
+load 64 1m.bin 2
+load 1000 4k.bin 3
+load 10000 4k.bin 3
+idle() {
+	[ "$(descriptors)" -lt 64 ]
+}
+within idle || fail "descriptors are left"
+stops_well
+tail -n 1 "$work/log"
+
+finish
