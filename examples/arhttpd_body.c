@@ -10,8 +10,9 @@
  * and what was left is read once more, from the page cache: so a thousand slow clients hold no
  * buffers, and the same few, still in the processor's cache, serve everybody.
  *
- * Splicing from the file through a pipe to the socket would save the copy, but splice(2) can not be
- * told not to wait for the disk, so each would take a worker and two changes of threads.
+ * Splicing from the file through a pipe to the socket would save the copy. But splice(2) cannot be
+ * told not to wait for the disk, so each takes a worker and two changes of threads: measured with
+ * one connection on the loopback, that is no faster, at twice the processor time.
  */
 #include "arhttpd.h"
 

@@ -5,7 +5,7 @@
 # pages are there, with their headings and tables, the stylesheet is applied, and all links, those
 # within a page too, lead somewhere.
 
-# shellcheck source=tests/httpd/lib.sh
+# shellcheck source=tests/httpd/lib.sh disable=SC2154
 . "$(dirname "$0")/lib.sh"
 
 needs cmark-gfm cmark-gfm
@@ -79,6 +79,7 @@ browse "$url/" >"$work/dom" || fail "$(tail -n 3 "$work/chromium")"
 grep -q '<h1 id="libasyncring">' "$work/dom" || fail "no heading: $(head -c 500 "$work/dom")"
 grep -q '<th>asyncring</th>' "$work/dom" || fail "no table"
 
+# shellcheck disable=SC2034 # for fail()
 test="all pages"
 browse "$url/check.html" >"$work/dom" || fail "$(tail -n 3 "$work/chromium")"
 grep -qx finished "$work/dom" || fail "no result: $(head -c 1000 "$work/dom")"

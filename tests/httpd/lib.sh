@@ -56,6 +56,7 @@ within() {
 
 # start_server ARGUMENT...: sets $server, $port and $url.
 start_server() {
+	: >"$work/log"
 	"$arhttpd" --listen 127.0.0.1:0 "$@" >"$work/log" 2>"$work/errors" &
 	server=$!
 	within grep -q '^serving' "$work/log" || {

@@ -5,7 +5,7 @@
 # conditions, persistent connections, what must not be reachable; clients that are slow, that
 # vanish, that send too much or nonsense; files that shrink; its end.
 
-# shellcheck source=tests/httpd/lib.sh
+# shellcheck source=tests/httpd/lib.sh disable=SC2154
 . "$(dirname "$0")/lib.sh"
 
 needs curl curl

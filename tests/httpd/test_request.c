@@ -537,8 +537,8 @@ static void whatever_comes_is_safe(void **state)
 	static const char *const seeds[] = {
 		"GET /a/../b/./c%20d//e?f=g HTTP/1.1\r\nHost: x\r\nRange: bytes=1-5\r\n\r\n",
 		"HEAD http://x:1/%2e%2e/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"a\", W/\"b\"\r\n"
-		"If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n",
+		("GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"a\", W/\"b\"\r\n"
+		 "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n"),
 		"GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n",
 	};
 	char text[ROOM];
