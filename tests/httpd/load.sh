@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 #
 # arhttpd under wrk, with 1, 64, 1,000 and 10,000 connections: no error, and no thread but the one
-# where files cannot but be in memory (tmpfs). From a disk they may have been thrown out of the cache
-# by whatever else the machine does, and workers read them in again; but never one for each
-# connection. How fast it is, is printed and decides nothing. Where descriptors are too few for so
+# that serves. How fast it is, is printed and decides nothing. Where descriptors are too few for so
 # many connections there are fewer, and that is said.
+#
+# Files on a disk may be thrown out of the cache by whatever else the machine does, and are read in
+# again by workers; never by one for each connection. Files in tmpfs are always in memory; still, a
+# lookup that a mount(2) anywhere on the machine comes in the way of is repeated by a worker, so one
+# thread is what has to be seen in one of a few runs.
 
 # shellcheck source=tests/httpd/lib.sh disable=SC2154
 . "$(dirname "$0")/lib.sh"
@@ -41,8 +44,8 @@ most=$((descriptors - 1000))
 most_served=$(((descriptors - 64) / 4 * 3))
 [ $most -gt $most_served ] && most=$most_served
 
-# load CONNECTIONS FILE SECONDS: no error, and no more than $threads_allowed threads.
-load() {
+# run CONNECTIONS FILE SECONDS: no error; sets $seen to how many threads there were.
+run() {
 	local connections=$1 file=$2 seconds=$3
 	test="$connections connections, $file"
 	if [ "$connections" -gt $most ]; then
@@ -54,9 +57,24 @@ load() {
 		fail "wrk: $(cat "$work/wrk")"
 	grep -qE 'Socket errors|Non-2xx' "$work/wrk" && fail "$(cat "$work/wrk")"
 	grep -q 'Requests/sec' "$work/wrk" || fail "$(cat "$work/wrk")"
-	echo "$test: $(sed -n 's/^Requests.sec: *//p' "$work/wrk") requests/s, $(threads) thread(s)"
-	[ "$(threads)" -le "$threads_allowed" ] || fail "threads: $(cat "/proc/$server"/task/*/comm)"
+	seen=$(threads)
+	echo "$test: $(sed -n 's/^Requests.sec: *//p' "$work/wrk") requests/s, $seen thread(s)"
 	kill -0 "$server" || fail "the server is gone"
+}
+
+# load CONNECTIONS FILE SECONDS: no more than $threads_allowed threads, either.
+load() {
+	local attempt
+	for attempt in 1 2 3 4 5; do
+		run "$@"
+		[ "$seen" -gt "$threads_allowed" ] || return 0
+		[ "$seen" -le $most_threads ] || break
+		within alone
+	done
+	fail "$attempt runs, each with more threads than $threads_allowed"
+}
+alone() {
+	[ "$(threads)" -eq 1 ]
 }
 
 idle() {
