@@ -42,7 +42,7 @@ static bool failed; /* the ring is of no more use */
 static int signals;
 static unsigned signals_seen;
 static uint64_t stopped_at;
-static struct event signal_event, tick_event;
+static struct pending signal_event, tick_event;
 static struct signalfd_siginfo signal_info;
 
 /* ---- signals and the passing of time ---- */
@@ -61,9 +61,9 @@ static void stop(void)
 
 static void wait_for_signal(void);
 
-static void signalled(struct event *event, int result, unsigned flags)
+static void signalled(struct pending *pending, int result)
 {
-	(void)event, (void)flags;
+	(void)pending;
 	if (result < 0) {
 		report(result, "cannot wait for signals", NULL, NULL);
 		failed = true;
@@ -75,10 +75,10 @@ static void signalled(struct event *event, int result, unsigned flags)
 
 static void wait_for_signal(void)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_read(sqe, signals, &signal_info, sizeof(signal_info), 0);
-	ring_expect(sqe, &signal_event, signalled);
+	loop_expect(sqe, &signal_event, signalled);
 }
 
 static bool grace_is_over(void)
@@ -88,25 +88,25 @@ static bool grace_is_over(void)
 
 static void start_ticking(void);
 
-static void tick(struct event *event, int result, unsigned flags)
+static void tick(struct pending *pending, int result)
 {
-	(void)event, (void)result;
+	(void)pending, (void)result;
 	deadline_look();
 	accept_more();
 	if (grace_is_over())
 		connection_end_all();
 	fflush(stdout);
-	if (!(flags & ASYNCRING_CQE_F_MORE))
+	if (!(loop_flags() & ASYNCRING_CQE_F_MORE))
 		start_ticking();
 }
 
 static void start_ticking(void)
 {
 	static struct __kernel_timespec period = {.tv_nsec = 500 * 1000 * 1000};
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_timeout(sqe, &period, 0, ASYNCRING_TIMEOUT_MULTISHOT);
-	ring_expect(sqe, &tick_event, tick);
+	loop_expect(sqe, &tick_event, tick);
 }
 
 /* ---- the command line ---- */

@@ -17,31 +17,16 @@
 #define EXAMPLES_ARHTTPD_H
 
 #include "arhttpd_request.h"
+#include "loop.h"
 
-#include <asyncring.h>
 #include <sys/stat.h>
 
 /* ---- arhttpd_ring.c ---- */
-
-/* Whoever has a request in flight embeds one of these; its DONE is called for each completion. */
-struct event {
-	void (*done)(struct event *event, int result, unsigned flags);
-};
-
-/* The structure of type TYPE whose member MEMBER is *POINTER. */
-#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Sets the ring up, with room for FILES direct descriptors. 0 or a negative errno. */
 int ring_open(unsigned files);
 /* COUNT requests may now be prepared that will be submitted together, as links have to be. */
 void ring_make_room(unsigned count);
-/* A request to prepare, never NULL. */
-struct asyncring_sqe *ring_request(void);
-/* Says who wants to know how the prepared request ends ... */
-void ring_expect(struct asyncring_sqe *sqe, struct event *event,
-		 void (*done)(struct event *event, int result, unsigned flags));
-/* ... or that nobody does. */
-void ring_forget(struct asyncring_sqe *sqe);
 /* Has the request take a provided buffer. */
 void ring_select_buffer(struct asyncring_sqe *sqe);
 /* The provided buffer that a completion with FLAGS is about, until it is given back. */
@@ -104,12 +89,12 @@ enum stage {
 enum { RESPONSE_HEAD_MAX = 1536, LOCATION_MAX = 512 };
 
 struct connection {
-	struct event receiving; /* one request that stays, as long as it is wanted */
-	struct event stepping;	/* the one step that the response is at */
-	struct event reading;	/* the read that the step is linked to */
-	struct link all;	/* in the list of connections */
-	struct link timed;	/* in the list of those with the same kind of deadline */
-	uint64_t timed_since;	/* in milliseconds */
+	struct pending receiving; /* one request that stays, as long as it is wanted */
+	struct pending stepping;  /* the one step that the response is at */
+	struct pending reading;	  /* the read that the step is linked to */
+	struct link all;	  /* in the list of connections */
+	struct link timed;	  /* in the list of those with the same kind of deadline */
+	uint64_t timed_since;	  /* in milliseconds */
 	enum stage stage;
 	unsigned slot;	   /* its direct descriptor */
 	unsigned inflight; /* requests that will complete */

@@ -18,7 +18,7 @@
 enum { BACKLOG_MAX = 4096 };
 
 static struct accepting {
-	struct event event;
+	struct pending pending;
 	struct listener listener;
 	bool armed, multishot, cancelled;
 	bool shortage; /* of descriptors or memory: wait for better times */
@@ -55,11 +55,11 @@ const char *accept_name(unsigned index)
 	return index < listener_count ? listeners[index].listener.name : NULL;
 }
 
-static void accepted(struct event *event, int result, unsigned flags)
+static void accepted(struct pending *pending, int result)
 {
-	struct accepting *accepting = container_of(event, struct accepting, event);
+	struct accepting *accepting = container_of(pending, struct accepting, pending);
 
-	if (!(flags & ASYNCRING_CQE_F_MORE))
+	if (!(loop_flags() & ASYNCRING_CQE_F_MORE))
 		accepting->armed = accepting->cancelled = false;
 	if (result >= 0)
 		connection_open((unsigned)result);
@@ -72,14 +72,14 @@ static void accepted(struct event *event, int result, unsigned flags)
 
 static void arm(struct accepting *accepting, bool multishot)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	if (multishot)
 		asyncring_prep_multishot_accept_direct(sqe, accepting->listener.fd, NULL, NULL, 0);
 	else
 		asyncring_prep_accept_direct(sqe, accepting->listener.fd, NULL, NULL, 0,
 					     ASYNCRING_FILE_INDEX_ALLOC);
-	ring_expect(sqe, &accepting->event, accepted);
+	loop_expect(sqe, &accepting->pending, accepted);
 	accepting->armed = true;
 	accepting->multishot = multishot;
 }
@@ -91,9 +91,9 @@ static void disarm(struct accepting *accepting)
 	if (!accepting->armed || accepting->cancelled)
 		return;
 	accepting->cancelled = true;
-	sqe = ring_request();
-	asyncring_prep_cancel(sqe, &accepting->event, 0);
-	ring_forget(sqe);
+	sqe = loop_request();
+	asyncring_prep_cancel(sqe, &accepting->pending, 0);
+	loop_forget(sqe);
 }
 
 void accept_more(void)
@@ -121,9 +121,9 @@ void accept_stop(void)
 
 		disarm(&listeners[i]);
 		/* Also resets those that are waiting, rather than have them wait in vain. */
-		sqe = ring_request();
+		sqe = loop_request();
 		asyncring_prep_close(sqe, listeners[i].listener.fd);
-		ring_forget(sqe);
+		loop_forget(sqe);
 		listeners[i].listener.fd = -1;
 	}
 }

@@ -34,19 +34,18 @@ void body_close_file(struct connection *connection)
 
 	if (connection->fd < 0)
 		return;
-	sqe = ring_request();
+	sqe = loop_request();
 	asyncring_prep_close(sqe, connection->fd);
-	ring_forget(sqe);
+	loop_forget(sqe);
 	connection->fd = -1;
 }
 
 /* ---- head only ---- */
 
-static void head_sent(struct event *event, int result, unsigned flags)
+static void head_sent(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, stepping);
+	struct connection *connection = container_of(pending, struct connection, stepping);
 
-	(void)flags;
 	deadline_clear(connection);
 	if (!connection_step_ended(connection))
 		return;
@@ -58,13 +57,13 @@ static void head_sent(struct event *event, int result, unsigned flags)
 
 void body_send_head(struct connection *connection)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	/* The head is the connection's own: it can wait with it. */
 	asyncring_prep_send(sqe, (int)connection->slot, connection->head, connection->head_length,
 			    MSG_WAITALL | MSG_NOSIGNAL);
 	sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
-	ring_expect(sqe, &connection->stepping, head_sent);
+	loop_expect(sqe, &connection->stepping, head_sent);
 	connection->inflight++;
 	deadline_set(connection, DEADLINE_STALL);
 }
@@ -105,11 +104,10 @@ void body_send(struct connection *connection)
 	hungry_tail = &connection->next_hungry;
 }
 
-static void writable(struct event *event, int result, unsigned flags)
+static void writable(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, stepping);
+	struct connection *connection = container_of(pending, struct connection, stepping);
 
-	(void)flags;
 	deadline_clear(connection);
 	if (!connection_step_ended(connection))
 		return;
@@ -121,11 +119,11 @@ static void writable(struct event *event, int result, unsigned flags)
 
 static void wait_for_room(struct connection *connection)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_poll_add(sqe, (int)connection->slot, POLLOUT);
 	sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
-	ring_expect(sqe, &connection->stepping, writable);
+	loop_expect(sqe, &connection->stepping, writable);
 	connection->inflight++;
 	deadline_set(connection, DEADLINE_STALL);
 }
@@ -142,11 +140,10 @@ static void count_sent(struct connection *connection, unsigned sent)
 	connection->left -= sent - of_head;
 }
 
-static void piece_sent(struct event *event, int result, unsigned flags)
+static void piece_sent(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, stepping);
+	struct connection *connection = container_of(pending, struct connection, stepping);
 
-	(void)flags;
 	give_back(connection);
 	if (!connection_step_ended(connection))
 		return;
@@ -165,11 +162,11 @@ static void piece_sent(struct event *event, int result, unsigned flags)
 }
 
 /* Only a read that has failed or fallen short says so, and then there is no send. */
-static void piece_not_read(struct event *event, int result, unsigned flags)
+static void piece_not_read(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, reading);
+	struct connection *connection = container_of(pending, struct connection, reading);
 
-	(void)result, (void)flags;
+	(void)result;
 	give_back(connection);
 	if (connection_step_ended(connection))
 		connection_abort(connection);
@@ -190,13 +187,13 @@ static void next_piece(struct connection *connection, struct chunk *chunk)
 	connection->piece = head + length;
 
 	ring_make_room(2);
-	sqe = ring_request();
+	sqe = loop_request();
 	chunk_prepare_read(sqe, chunk, connection->fd, length, connection->offset);
-	ring_expect(sqe, &connection->reading, piece_not_read);
+	loop_expect(sqe, &connection->reading, piece_not_read);
 	sqe->flags |= ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_CQE_SKIP_SUCCESS;
-	sqe = ring_request();
+	sqe = loop_request();
 	asyncring_prep_send(sqe, (int)connection->slot, start, connection->piece, flags);
 	sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
-	ring_expect(sqe, &connection->stepping, piece_sent);
+	loop_expect(sqe, &connection->stepping, piece_sent);
 	connection->inflight++;
 }

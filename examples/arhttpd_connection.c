@@ -38,19 +38,19 @@ unsigned connection_count(void)
 
 static void close_slot(unsigned slot)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_close_direct(sqe, slot);
-	ring_forget(sqe);
+	loop_forget(sqe);
 }
 
 static void shut_down(const struct connection *connection, int how)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_shutdown(sqe, (int)connection->slot, how);
 	sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
-	ring_forget(sqe);
+	loop_forget(sqe);
 }
 
 static void release(struct connection *connection)
@@ -94,16 +94,16 @@ bool connection_step_ended(struct connection *connection)
 
 /* ---- receiving ---- */
 
-static void received(struct event *event, int result, unsigned flags);
+static void received(struct pending *pending, int result);
 
 static void receive(struct connection *connection)
 {
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	asyncring_prep_recv_multishot(sqe, (int)connection->slot, NULL, 0, 0);
 	sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
 	ring_select_buffer(sqe);
-	ring_expect(sqe, &connection->receiving, received);
+	loop_expect(sqe, &connection->receiving, received);
 	connection->armed = true;
 	connection->paused = false;
 	connection->inflight++;
@@ -118,9 +118,9 @@ static void stop_receiving(struct connection *connection)
 	connection->paused = true;
 	if (!connection->armed)
 		return;
-	sqe = ring_request();
+	sqe = loop_request();
 	asyncring_prep_cancel(sqe, &connection->receiving, 0);
-	ring_forget(sqe);
+	loop_forget(sqe);
 }
 
 static void drop_input(struct connection *connection)
@@ -221,9 +221,10 @@ static void receiving_ended(struct connection *connection, int result)
 		close_connection(connection);
 }
 
-static void received(struct event *event, int result, unsigned flags)
+static void received(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, receiving);
+	struct connection *connection = container_of(pending, struct connection, receiving);
+	const unsigned flags = loop_flags();
 	bool kept = true;
 
 	if (flags & ASYNCRING_CQE_F_BUFFER) {

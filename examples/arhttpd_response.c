@@ -271,11 +271,10 @@ static int status_of_error(int error)
 	}
 }
 
-static void opened(struct event *event, int result, unsigned flags)
+static void opened(struct pending *pending, int result)
 {
-	struct connection *connection = container_of(event, struct connection, stepping);
+	struct connection *connection = container_of(pending, struct connection, stepping);
 
-	(void)flags;
 	if (result >= 0)
 		connection->fd = result;
 	if (!connection_step_ended(connection))
@@ -294,12 +293,12 @@ void response_begin(struct connection *connection)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
 	struct request *request = &connection->request;
-	struct asyncring_sqe *sqe = ring_request();
+	struct asyncring_sqe *sqe = loop_request();
 
 	_Static_assert(sizeof("/index.html") <= REQUEST_PATH_ROOM, "the name of an index fits");
 	if (request->directory)
 		strcat(request->path, *request->path ? "/index.html" : "index.html");
 	asyncring_prep_openat2(sqe, root, request->path, &how);
-	ring_expect(sqe, &connection->stepping, opened);
+	loop_expect(sqe, &connection->stepping, opened);
 	connection->inflight++;
 }

@@ -17,8 +17,7 @@
 #include <sys/mman.h>
 
 enum {
-	SQ_ENTRIES = 1024,
-	CQ_ENTRIES = 16384,
+	ENTRIES = 4096,	    /* twice as many completions can be there at a time */
 	BUFFER_SIZE = 4096, /* more than the requests of browsers have */
 	BUFFERS = 2048,	    /* in use for as long as it takes to look at them: few are enough */
 	BUFFER_GROUP = 0,
@@ -27,7 +26,7 @@ enum {
 	TURNS_IN_A_ROW = 16,
 };
 
-static struct asyncring ring;
+static struct asyncring *ring;
 static struct asyncring_buf_ring *buffer_ring;
 static char *buffers;
 static struct chunk chunks[CHUNKS];
@@ -48,7 +47,7 @@ static int open_buffers(void)
 	buffers = map((size_t)BUFFERS * BUFFER_SIZE);
 	if (!buffers)
 		return -errno;
-	buffer_ring = asyncring_setup_buf_ring(&ring, BUFFERS, BUFFER_GROUP, 0, &error);
+	buffer_ring = asyncring_setup_buf_ring(ring, BUFFERS, BUFFER_GROUP, 0, &error);
 	if (!buffer_ring)
 		return error;
 	for (unsigned i = 0; i < BUFFERS; i++)
@@ -69,20 +68,16 @@ static int open_chunks(void)
 		chunks[i].body = (char *)all.iov_base + i * size + CHUNK_HEAD;
 		chunk_put(&chunks[i]);
 	}
-	return asyncring_register_buffers(&ring, &all, 1);
+	return asyncring_register_buffers(ring, &all, 1);
 }
 
 int ring_open(unsigned files)
 {
-	struct asyncring_params params = {
-		.flags = ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN |
-			 ASYNCRING_SETUP_CQSIZE,
-		.cq_entries = CQ_ENTRIES,
-	};
-	int error = asyncring_queue_init_params(SQ_ENTRIES, &ring, &params);
+	int error = loop_open(ENTRIES);
 
+	ring = loop_ring();
 	if (!error)
-		error = asyncring_register_files_sparse(&ring, files);
+		error = asyncring_register_files_sparse(ring, files);
 	if (!error)
 		error = open_buffers();
 	return error ? error : open_chunks();
@@ -96,34 +91,14 @@ static bool transient(int error)
 
 void ring_make_room(unsigned count)
 {
-	while (asyncring_sq_space_left(&ring) < count) {
-		int result = asyncring_submit(&ring);
+	while (asyncring_sq_space_left(ring) < count) {
+		int result = asyncring_submit(ring);
 
 		if (result < 0 && !transient(result)) {
 			report(result, "cannot submit requests", NULL, NULL);
 			exit(EXIT_FAILURE);
 		}
 	}
-}
-
-struct asyncring_sqe *ring_request(void)
-{
-	ring_make_room(1);
-	return asyncring_get_sqe(&ring);
-}
-
-void ring_expect(struct asyncring_sqe *sqe, struct event *event,
-		 void (*done)(struct event *event, int result, unsigned flags))
-{
-	event->done = done;
-	asyncring_sqe_set_data(sqe, event);
-}
-
-void ring_forget(struct asyncring_sqe *sqe)
-{
-	/* Success posts no completion at all, a failure posts one that nobody owns. */
-	asyncring_sqe_set_data(sqe, NULL);
-	sqe->flags |= ASYNCRING_SQE_CQE_SKIP_SUCCESS;
 }
 
 void ring_select_buffer(struct asyncring_sqe *sqe)
@@ -150,53 +125,26 @@ void ring_give_back(unsigned flags)
 	asyncring_buf_ring_advance(buffer_ring, 1);
 }
 
-static int submit(void)
-{
-	if (asyncring_cq_ready(&ring) == 0 && asyncring_sq_ready(&ring) > 0) {
-		int result = asyncring_submit(&ring);
-
-		if (result < 0)
-			return result;
-	}
-	if (asyncring_cq_ready(&ring) == 0) {
-		turns = 0;
-		return asyncring_submit_and_wait(&ring, 1);
-	}
-	if (++turns < TURNS_IN_A_ROW)
-		return asyncring_submit(&ring);
-	turns = 0;
-	return asyncring_submit_and_get_events(&ring);
-}
-
 int ring_turn(void)
 {
-	int result = submit();
-	unsigned ready = asyncring_cq_ready(&ring);
+	int result = 0;
 
-	if (result < 0 && !transient(result))
-		return result;
-	/* What completes by what is done here has to wait for the next turn. */
-	while (ready--) {
-		struct asyncring_cqe *cqe;
-		struct event *event;
-		unsigned flags;
-
-		if (asyncring_peek_cqe(&ring, &cqe) < 0)
-			break;
-		event = asyncring_cqe_get_data(cqe);
-		result = cqe->res;
-		flags = cqe->flags;
-		/* The entry goes back first: who is called may need room for new ones. */
-		asyncring_cqe_seen(&ring, cqe);
-		if (event)
-			event->done(event, result, flags);
+	if (asyncring_cq_ready(ring) == 0)
+		result = asyncring_submit(ring);
+	if (asyncring_cq_ready(ring) == 0) {
+		turns = 0;
+		return loop_wait(1, NULL);
 	}
-	return 0;
+	if (++turns == TURNS_IN_A_ROW) {
+		turns = 0;
+		result = asyncring_submit_and_get_events(ring);
+	}
+	return result < 0 && !transient(result) ? result : loop_wait(0, NULL);
 }
 
 void ring_close(void)
 {
-	asyncring_queue_exit(&ring);
+	loop_close();
 	munmap(buffer_ring, BUFFERS * sizeof(struct asyncring_buf));
 	munmap(buffers, (size_t)BUFFERS * BUFFER_SIZE);
 	munmap(chunks[0].body - CHUNK_HEAD, CHUNKS * (size_t)(CHUNK_HEAD + CHUNK_BODY));
