@@ -99,6 +99,14 @@ gives 404 /index.html/file
 gives 404 /sub/deep/
 gives 404 "/$(printf '%0300d' 0)"
 
+test="files that are not in memory"
+for _ in 1 2 3; do
+	sync "$root/large.bin"
+	dd if="$root/large.bin" iflag=nocache count=0 status=none
+	gives 200 /large.bin
+	cmp "$root/large.bin" "$work/body" || fail "differs"
+done
+
 test="directories"
 gives 200 /sub/
 grep -qx sub "$work/body" || fail "index"
