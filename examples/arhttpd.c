@@ -233,8 +233,9 @@ static bool open_server(const char *directory)
 	int error;
 
 	root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0) {
-		report(-errno, "cannot serve %s", directory, NULL);
+	error = root < 0 ? -errno : response_possible();
+	if (error) {
+		report(error, "cannot serve %s", directory, NULL);
 		return false;
 	}
 	signals = stop_signals_open();

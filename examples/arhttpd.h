@@ -159,6 +159,8 @@ void deadline_look(void);
 uint64_t now_milliseconds(void);
 
 /* arhttpd_response.c */
+/* 0, or why nothing can be opened below the root: Linux before 5.6, and some sandboxes, cannot. */
+int response_possible(void);
 /* Answers connection->request. */
 void response_begin(struct connection *connection);
 /* Answers that it cannot be, with an HTTP status; PERSISTENT: and goes on with the next one. */

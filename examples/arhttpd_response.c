@@ -19,6 +19,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- heads ---- */
 
@@ -173,7 +175,7 @@ static bool unchanged(const struct request *request, const char *etag, time_t mo
 {
 	if (*request->if_none_match)
 		return http_etag_listed(request->if_none_match, etag);
-	return request->if_modified_since >= modified;
+	return request->if_modified_since >= 0 && request->if_modified_since >= modified;
 }
 
 static void answer_with_file(struct connection *connection)
@@ -285,20 +287,31 @@ static void opened(struct pending *pending, int result)
 		look(connection);
 }
 
+/* O_NONBLOCK: whoever puts a FIFO there does not have us wait for a writer. */
+static const struct open_how how_to_open = {
+	.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+};
+
+int response_possible(void)
+{
+	int fd = (int)syscall(SYS_openat2, root, ".", &how_to_open, sizeof(how_to_open));
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 void response_begin(struct connection *connection)
 {
-	/* O_NONBLOCK: whoever puts a FIFO there does not have us wait for a writer. */
-	static const struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
 	struct request *request = &connection->request;
 	struct asyncring_sqe *sqe = loop_request();
 
 	_Static_assert(sizeof("/index.html") <= REQUEST_PATH_ROOM, "the name of an index fits");
 	if (request->directory)
 		strcat(request->path, *request->path ? "/index.html" : "index.html");
-	asyncring_prep_openat2(sqe, root, request->path, &how);
+	asyncring_prep_openat2(sqe, root, request->path, &how_to_open);
 	loop_expect(sqe, &connection->stepping, opened);
 	connection->inflight++;
 }
