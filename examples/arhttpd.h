@@ -3,7 +3,7 @@
  * arhttpd: what its parts know of each other. There is one thread, so nothing here is guarded.
  *
  *	arhttpd.c             the command line, signals, the main loop, the end
- *	arhttpd_ring.c        the ring, and whom its completions are for
+ *	arhttpd_ring.c        the ring, and what is registered with it
  *	arhttpd_accept.c      listeners, and how many connections there may be
  *	arhttpd_connection.c  one connection from accept to close: what it receives, when it ends
  *	arhttpd_deadline.c    what takes too long
@@ -142,8 +142,8 @@ void connection_open(unsigned slot);
 bool connection_step_ended(struct connection *connection);
 /* The response is out: now the next request, or the end. */
 void connection_answered(struct connection *connection);
-/* Ends it, in the middle of whatever it is doing. */
-void connection_abort(struct connection *connection);
+/* Ends it, in the middle of whatever it is doing: nothing may be done with it after this. */
+void connection_close(struct connection *connection);
 /* It has passed its deadline. */
 void connection_expired(struct connection *connection, enum deadline_kind kind);
 /* Ends those between two requests; or all of them. */

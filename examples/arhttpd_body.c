@@ -50,7 +50,7 @@ static void head_sent(struct pending *pending, int result)
 	if (!connection_step_ended(connection))
 		return;
 	if (result < (int)connection->head_length)
-		connection_abort(connection);
+		connection_close(connection);
 	else
 		connection_answered(connection);
 }
@@ -112,7 +112,7 @@ static void writable(struct pending *pending, int result)
 	if (!connection_step_ended(connection))
 		return;
 	if (result < 0)
-		connection_abort(connection);
+		connection_close(connection);
 	else
 		body_send(connection);
 }
@@ -150,7 +150,7 @@ static void piece_sent(struct pending *pending, int result)
 	if (result > 0)
 		count_sent(connection, (unsigned)result);
 	if (result <= 0 && result != -EAGAIN) {
-		connection_abort(connection);
+		connection_close(connection);
 	} else if (connection->left == 0 && connection->head_sent == connection->head_length) {
 		body_close_file(connection);
 		connection_answered(connection);
@@ -169,7 +169,7 @@ static void piece_not_read(struct pending *pending, int result)
 	(void)result;
 	give_back(connection);
 	if (connection_step_ended(connection))
-		connection_abort(connection);
+		connection_close(connection);
 }
 
 static void next_piece(struct connection *connection, struct chunk *chunk)

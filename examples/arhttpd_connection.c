@@ -65,8 +65,7 @@ static void release(struct connection *connection)
 	accept_more();
 }
 
-/* Nothing may be done with the connection after this. */
-static void close_connection(struct connection *connection)
+void connection_close(struct connection *connection)
 {
 	bool closing = connection->stage == STAGE_CLOSING;
 
@@ -78,17 +77,12 @@ static void close_connection(struct connection *connection)
 		shut_down(connection, SHUT_RDWR);
 }
 
-void connection_abort(struct connection *connection)
-{
-	close_connection(connection);
-}
-
 bool connection_step_ended(struct connection *connection)
 {
 	connection->inflight--;
 	if (connection->stage != STAGE_CLOSING)
 		return true;
-	close_connection(connection);
+	connection_close(connection);
 	return false;
 }
 
@@ -214,11 +208,11 @@ static void receiving_ended(struct connection *connection, int result)
 		connection->ended = true;
 		/* A client that has nothing more to say is still told what it has asked for. */
 		if (result < 0 || connection->stage != STAGE_RESPONSE)
-			close_connection(connection);
+			connection_close(connection);
 		return;
 	}
 	if (connection->stage == STAGE_CLOSING)
-		close_connection(connection);
+		connection_close(connection);
 }
 
 static void received(struct pending *pending, int result)
@@ -235,7 +229,7 @@ static void received(struct pending *pending, int result)
 	if (!(flags & ASYNCRING_CQE_F_MORE))
 		receiving_ended(connection, kept ? result : -ENOMEM);
 	else if (!kept)
-		close_connection(connection);
+		connection_close(connection);
 }
 
 /* ---- stages ---- */
@@ -276,7 +270,7 @@ static void linger(struct connection *connection)
 {
 	drop_input(connection);
 	if (connection->ended) {
-		close_connection(connection);
+		connection_close(connection);
 		return;
 	}
 	connection->stage = STAGE_LINGER;
@@ -307,7 +301,7 @@ void connection_answered(struct connection *connection)
 		drop_input(connection);
 	if (connection->stage == STAGE_REQUEST) {
 		if (connection->ended) {
-			close_connection(connection);
+			connection_close(connection);
 			return;
 		}
 		deadline_set(connection, length ? DEADLINE_HEADER : DEADLINE_IDLE);
@@ -324,7 +318,7 @@ void connection_expired(struct connection *connection, enum deadline_kind kind)
 {
 	/* One that has not even begun to ask, as browsers open ahead of need, gets no answer. */
 	if (kind != DEADLINE_HEADER || connection->input_at == connection->input_end) {
-		close_connection(connection);
+		connection_close(connection);
 		return;
 	}
 	connection->stage = STAGE_RESPONSE;
@@ -343,7 +337,7 @@ static void end_connections(bool all)
 		link = link->next;
 		if (all || (connection->stage == STAGE_REQUEST &&
 			    connection->input_at == connection->input_end))
-			close_connection(connection);
+			connection_close(connection);
 	}
 }
 
