@@ -2,12 +2,18 @@
 # SPDX-License-Identifier: MIT
 #
 # What the tests of arhttpd share: sourced with the server, the folder of the test programs and the
-# source tree as arguments, and "oracle" if the server is one on the kernel's io_uring.
+# source tree as arguments. If the server is one for the kernel's io_uring, a fourth argument is
+# "oracle", or asyncring-run, which is to run it.
 
 set -u
 export LC_ALL=C
 
-arhttpd=$1 programs=$2 source=$3 oracle=${4:-}
+arhttpd=("$1") programs=$2 source=$3 oracle=
+case ${4:-} in
+'') ;;
+oracle) oracle=yes ;;
+*) arhttpd=("$4" --force -- "$1") ;;
+esac
 client=$programs/helper_client
 patience=$((20 * ${ASYNCRING_TEST_TIMEOUT_MULT:-1})) # seconds
 work=$(mktemp -d)
@@ -57,7 +63,7 @@ within() {
 # start_server ARGUMENT...: sets $server, $port and $url.
 start_server() {
 	: >"$work/log"
-	"$arhttpd" --listen 127.0.0.1:0 "$@" >"$work/log" 2>"$work/errors" &
+	"${arhttpd[@]}" --listen 127.0.0.1:0 "$@" >"$work/log" 2>"$work/errors" &
 	server=$!
 	within started && grep -q '^serving' "$work/log" || {
 		cat "$work/errors"
