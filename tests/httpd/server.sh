@@ -282,7 +282,8 @@ within settled || fail "descriptors are left"
 stops_well
 
 test="time limits"
-start_server --header-timeout=1 --idle-timeout=1 --stall-timeout=1 "$root"
+# Long enough for a client on a busy machine to say what it has to say in time.
+start_server --header-timeout=$((patience / 5)) --idle-timeout=1 --stall-timeout=1 "$root"
 idle_descriptors=$(descriptors)
 client_does slow-head
 client_does idle
@@ -310,7 +311,7 @@ stops_well
 [ -e "$work/socket" ] && fail "the socket is still there"
 
 test="the end, with a download under way"
-start_server --verbose "$root"
+start_server --verbose --grace=600 "$root"
 "$client" "$port" hold /large.bin <"$work/holding" >"$work/held" 2>&1 &
 holding=$!
 exec 4>"$work/holding"
