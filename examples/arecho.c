@@ -22,9 +22,8 @@
 #define BUFFERS_MOST	 32768U
 #define BUFFER_SIZE_MOST (1U << 24)
 
-/* Descriptors that are not connections', and what the doors let in before they are shut. */
+/* Descriptors that are not connections'. */
 #define OTHER_DESCRIPTORS 64U
-#define CONNECTIONS_MORE  4096U
 
 /* By default; an unlimited process does not want a table of all the descriptors it may have. */
 #define CONNECTIONS_DEFAULT 100000U
@@ -94,41 +93,40 @@ static void await_stop(void)
 
 static int serve(void)
 {
-	int error = 0;
+	bool done, may_wait;
+	int error;
 
-	while (!error && (!stopping || connections_count() > 0 || doors_count() > 0)) {
-		bool may_wait = connections_advance();
-
+	do {
+		may_wait = connections_advance();
+		/* What that has closed last is not waited for, but submitted. */
+		done = stopping && connections_count() == 0 && doors_count() == 0;
 		fflush(stdout);
-		error = loop_wait(may_wait ? 1 : 0, NULL);
-	}
+		error = loop_wait(may_wait && !done ? 1 : 0, NULL);
+	} while (!error && !done);
 	return error;
 }
 
-/* The connections that this process has descriptors for, and so many slots. */
-static unsigned count_slots(void)
+/* As many connections as this process has descriptors for. */
+static void limit_connections(void)
 {
 	unsigned long limit = raise_descriptor_limit();
 	unsigned long most = limit > OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : 1;
-	unsigned long slots;
 
 	if (options.connections > most)
 		options.connections = (unsigned)most;
-	slots = options.connections + CONNECTIONS_MORE;
-	return (unsigned)(slots < limit ? slots : limit);
 }
 
 static int set_up(void)
 {
-	unsigned slots = count_slots();
 	int error = loop_open(RING_ENTRIES);
 
 	if (error) {
 		report(error, "cannot set up the ring", NULL, NULL);
 		return error;
 	}
+	limit_connections();
 	stop_fd = stop_signals_open();
-	error = stop_fd < 0 ? stop_fd : connections_open(slots);
+	error = stop_fd < 0 ? stop_fd : connections_open(options.connections);
 	if (!error)
 		error = buffers_open(options.buffers, options.buffer_size);
 	if (error)
@@ -144,7 +142,9 @@ static int run(char **specs, int count)
 	if (set_up())
 		return EXIT_FAILURE;
 	await_stop();
-	if (doors_open(specs, count)) {
+	if (options.connections < (unsigned)count) {
+		report(0, "there cannot be fewer connections than doors", NULL, NULL);
+	} else if (doors_open(specs, count)) {
 		error = serve();
 		if (error)
 			report(error, "cannot go on", NULL, NULL);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * arecho's doors: listening sockets, each with a multishot accept that puts connections into slots
- * of the registered files. When there are enough of them, or no descriptors for more, the doors are
- * shut and tried again a little later; who comes meanwhile waits in the listening socket's queue.
+ * of the registered files. One takes all who wait at the door at once; so when a crowd could be too
+ * many, connections are accepted one by one. When there are enough of them, or no descriptors for
+ * more, the doors are shut and tried again a little later; who comes meanwhile waits in the
+ * listening socket's queue.
  */
 #include "arecho.h"
 #include "listener.h"
@@ -18,6 +20,9 @@
 
 /* Between two attempts. */
 #define PAUSE_NANOSECONDS 100000000
+
+/* Who waits at a door: not more than the listening socket's queue holds. */
+#define CROWD 4096U
 
 struct door {
 	struct pending accept;
@@ -59,59 +64,76 @@ static void start_pause(void)
 
 static void shut(struct door *door)
 {
-	struct asyncring_sqe *sqe;
+	struct asyncring_sqe *sqe = loop_request();
 
-	if (!door->accepting)
-		return;
-	sqe = loop_request();
 	asyncring_prep_cancel(sqe, &door->accept, 0);
 	loop_forget(sqe);
 }
 
-/* The door does not accept any more: it opens again later, or goes. */
-static void stopped(struct door *door)
+/* How many more connections there may be. */
+static unsigned room(void)
 {
-	door->accepting = false;
-	if (closing)
-		listener_close(&door->listener);
-	else
-		start_pause();
+	unsigned count = connections_count();
+
+	return count < options.connections ? options.connections - count : 0;
+}
+
+/* Is there room for all who may wait at the doors? */
+static bool room_for_crowds(void)
+{
+	return room() > CROWD * door_count;
 }
 
 static void accepted(struct pending *pending, int result)
 {
 	struct door *door = container_of(pending, struct door, accept);
-	bool more = loop_flags() & ASYNCRING_CQE_F_MORE;
 
+	door->accepting = loop_flags() & ASYNCRING_CQE_F_MORE;
 	if (result >= 0) {
 		connection_open((unsigned)result);
-		if (connections_count() == options.connections)
-			for (unsigned i = 0; i < door_count; i++)
-				shut(&doors[i]);
-	} else if (result != -ECANCELED && result != -ECONNABORTED && !reported) {
-		/* Of descriptors or memory, most likely. */
-		report(result, "cannot accept connections at %s", door->listener.name, NULL);
+		if (door->accepting && !room_for_crowds())
+			shut(door);
+	} else if (result != -ECANCELED && result != -ECONNABORTED) {
+		/* There is a shortage, of descriptors most likely. */
+		if (!reported)
+			report(result, "cannot accept connections at %s", door->listener.name,
+			       NULL);
 		reported = true;
+		start_pause();
 	}
-	if (!more)
-		stopped(door);
+	if (!door->accepting && closing)
+		listener_close(&door->listener);
+	else if (!pausing)
+		accept_more();
 }
 
 static void accept_more(void)
 {
-	if (connections_count() >= options.connections) {
-		start_pause();
-		return;
-	}
+	/* Each request that is in flight may bring one. */
+	unsigned left = room();
+
+	for (unsigned i = 0; i < door_count; i++)
+		if (doors[i].accepting)
+			left -= left > 0;
 	for (unsigned i = 0; i < door_count; i++) {
 		struct asyncring_sqe *sqe;
 
 		if (doors[i].accepting)
 			continue;
+		if (left == 0) {
+			start_pause();
+			return;
+		}
 		sqe = loop_request();
-		asyncring_prep_multishot_accept_direct(sqe, doors[i].listener.fd, NULL, NULL, 0);
+		if (room_for_crowds())
+			asyncring_prep_multishot_accept_direct(sqe, doors[i].listener.fd, NULL,
+							       NULL, 0);
+		else
+			asyncring_prep_accept_direct(sqe, doors[i].listener.fd, NULL, NULL, 0,
+						     ASYNCRING_FILE_INDEX_ALLOC);
 		loop_expect(sqe, &doors[i].accept, accepted);
 		doors[i].accepting = true;
+		left--;
 	}
 }
 
@@ -151,9 +173,10 @@ void doors_close(void)
 {
 	closing = true;
 	for (unsigned i = 0; i < door_count; i++) {
-		shut(&doors[i]);
-		if (!doors[i].accepting)
-			stopped(&doors[i]);
+		if (doors[i].accepting)
+			shut(&doors[i]);
+		else
+			listener_close(&doors[i].listener);
 	}
 }
 
