@@ -15,10 +15,9 @@
  * 3. What callbacks have prepared is submitted before the loop sleeps (submit_before_sleep). It may
  *    be complete at once: then the descriptor is readable, and the loop does not sleep.
  *
- * A ring with ASYNCRING_SETUP_DEFER_TASKRUN completes nothing until it is asked. There rule 2
- * begins with asyncring_get_events(). And with the kernel's io_uring poll(2) of such a ring is not
- * told in time: only its eventfd is (asyncring_register_eventfd), which a loop can poll just as
- * well.
+ * A ring with ASYNCRING_SETUP_DEFER_TASKRUN completes nothing until it is asked: each look of rule
+ * 2 begins with asyncring_get_events(). And with the kernel's io_uring who polls such a ring is not
+ * told in time; its eventfd is (asyncring_register_eventfd), which a loop can poll just as well.
  */
 #include "report.h"
 
