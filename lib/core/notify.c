@@ -28,6 +28,7 @@
  * once it is woken; and an empty look that finds RISING leaves the mark LOOKED, with which the
  * poster takes back what it has just done and looks at the CQ itself. tests/models/readable.pml
  */
+#include "../engine/poller.h"
 #include "core.h"
 #include "wait.h"
 
@@ -79,8 +80,11 @@ void asyncring__notify_readable(struct ring *ring)
 					 memory_order_relaxed);
 		add_one(ring->event_fd);
 		if (change(ring, RISING, READABLE) || !take_back(ring))
-			break;
+			return;
 	}
+	/* Relaxed: whoever is told of edges has asked for it before there was one to tell of. */
+	if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
+		add_one(ring->event_fd);
 }
 
 /*
@@ -134,6 +138,9 @@ void asyncring__notify_consumed(struct ring *ring)
 {
 	uint32_t state;
 
+	/* Without the lock first: there may be nothing to take back. */
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) == UNREADABLE)
+		return;
 	if (something_to_see(ring))
 		return;
 	do {
@@ -145,5 +152,41 @@ void asyncring__notify_consumed(struct ring *ring)
 			return;
 	} while (!change(ring, READABLE, FALLING));
 	if (take_back(ring))
+		asyncring__notify_readable(ring);
+}
+
+void asyncring__notify_edges(int fd)
+{
+	int error;
+	struct ring *ring = asyncring__ring_get((unsigned)fd, &error);
+
+	if (!ring)
+		return;
+	/* Relaxed: as in notify_readable. */
+	atomic_store_explicit(&ring->edges, true, memory_order_relaxed);
+	asyncring__ring_put(ring);
+}
+
+/* With DEFER_TASKRUN a descriptor also tells of what the owner has yet to look for. */
+static bool something_to_look_for(struct ring *ring)
+{
+	const struct timespec no_time = {0};
+	const struct poller *poller = ring_defers(ring) ? ring_poller(ring) : NULL;
+	struct pollfd poll = {.events = POLLIN};
+
+	if (!poller)
+		return false;
+	poll.fd = poller->epoll_fd;
+	return sys_ppoll(&poll, 1, &no_time, NULL) == 1;
+}
+
+void asyncring__notify_settle(struct ring *ring)
+{
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
+	    something_to_look_for(ring))
+		return;
+	asyncring__notify_consumed(ring);
+	/* Who came in between may have found the descriptor still readable. */
+	if (something_to_look_for(ring))
 		asyncring__notify_readable(ring);
 }
