@@ -23,7 +23,9 @@ enum {
 	OTHER_DESCRIPTORS = 700,
 	ROUNDS = 3,
 	MESSAGE_MOST = 200,
-	BUFFERS = 128,
+	/* At first too few, later one for each of those that lose their slots. */
+	BUFFERS_AT_FIRST = 128,
+	BUFFERS = 2048,
 	BUFFER_SIZE = 256,
 	GROUP = 7,
 	AT_ONCE = 256, /* descriptors on their way into the table, requests in a batch */
@@ -49,6 +51,7 @@ static const int results[FATES] = {
 
 struct connection {
 	uint64_t expected, received; /* bytes */
+	bool unregistered;	     /* could not be armed again */
 	bool ended;
 	int result;
 };
@@ -58,7 +61,7 @@ static unsigned count;
 static struct asyncring ring;
 static struct asyncring_buf_ring *provided;
 static char buffers[BUFFERS][BUFFER_SIZE];
-static unsigned ended, answered, starved;
+static unsigned ended, answered, starved, rearmed;
 static uint64_t received;
 static int control; /* to the other process */
 
@@ -253,6 +256,8 @@ static void take_completion(const struct completion *completion)
 		return;
 	if (completion->res > 0 || completion->res == -ENOBUFS) {
 		starved += completion->res == -ENOBUFS;
+		rearmed++;
+		check(!connections[number].unregistered);
 		arm(number);
 		return;
 	}
@@ -363,6 +368,7 @@ static void prepare_fates(void)
 			break;
 		case UNREGISTERED:
 			check_equal(asyncring_register_files_update(&ring, i, &nothing, 1), 1);
+			connections[i].unregistered = true;
 			connections[i].expected++;
 			break;
 		default:
@@ -371,13 +377,31 @@ static void prepare_fates(void)
 	}
 }
 
+/* Until all receives are in flight: some may just have been without a buffer. */
+static void settle(void)
+{
+	unsigned before;
+
+	do {
+		struct asyncring_sqe *sqe = next_entry();
+
+		before = rearmed;
+		asyncring_prep_nop(sqe);
+		stress_name(sqe, OTHER, 0);
+		run_until(received, 0, answered + 1);
+	} while (rearmed != before);
+}
+
 static void all_fates(void)
 {
-	unsigned stay = count_fate(STAYS);
-	unsigned answers = count_fate(RESET) + count_fate(CANCELLED) + count_fate(SHUT);
+	unsigned stay = count_fate(STAYS), answers;
 	uint64_t bytes = received;
 	struct asyncring_sqe *sqe;
 
+	for (unsigned i = BUFFERS_AT_FIRST; i < BUFFERS; i++)
+		provide(i);
+	settle();
+	answers = answered + count_fate(RESET) + count_fate(CANCELLED) + count_fate(SHUT);
 	prepare_fates();
 	run_until(bytes, count_fate(CANCELLED) + count_fate(SHUT), answers);
 	order('f');
@@ -419,17 +443,17 @@ static void check_connections(void)
 static void begin(unsigned flags, int listener)
 {
 	struct asyncring_params params = {.flags = flags | ASYNCRING_SETUP_CQSIZE,
-					  .cq_entries = 4096};
+					  .cq_entries = 16384};
 	int error = 0;
 
 	connections = calloc(count, sizeof(*connections));
 	check(connections);
-	ended = answered = starved = 0;
+	ended = answered = starved = rearmed = 0;
 	received = 0;
 	check_equal(asyncring_queue_init_params(AT_ONCE, &ring, &params), 0);
 	provided = asyncring_setup_buf_ring(&ring, BUFFERS, GROUP, 0, &error);
 	check_equal(error, 0);
-	for (unsigned i = 0; i < BUFFERS; i++)
+	for (unsigned i = 0; i < BUFFERS_AT_FIRST; i++)
 		provide(i);
 	take_connections(listener);
 }
