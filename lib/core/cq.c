@@ -127,11 +127,7 @@ static bool write_counted(struct cq_writer *writer, const struct completion *com
 	if (completion->timeout)
 		ring->timeouts++;
 	else
-		/* Sequentially consistent: see count_wait.h. */
-		atomic_store_explicit(
-			&ring->count_wait.posted,
-			atomic_load_explicit(&ring->count_wait.posted, memory_order_relaxed) + 1,
-			memory_order_seq_cst);
+		asyncring__count_posted(&ring->count_wait);
 	return true;
 }
 

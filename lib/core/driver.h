@@ -6,6 +6,7 @@
 #define ASYNCRING__DRIVER_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,8 +15,12 @@ struct ring;
 /* Guarded by the ring's cq_lock. */
 struct driver {
 	bool present; /* somebody drives */
-	bool asleep;  /* and sleeps, or is about to, until it is woken */
-	bool waits;   /* for the CQ tail `tail`; without it only for events */
+	/*
+	 * And sleeps, or is about to, until it is woken. The driver itself clears it without the
+	 * lock, relaxed: who sees that too late wakes it in vain.
+	 */
+	_Atomic bool asleep;
+	bool waits; /* for the CQ tail `tail`; without it only for events */
 	uint32_t tail;
 	uint32_t rounds; /* how often somebody began to drive */
 };
@@ -59,5 +64,8 @@ void asyncring__drive_wanted_locked(struct ring *ring);
 void asyncring__driver_hurry(struct ring *ring);
 /* The calling driver is out of its sleep. */
 void asyncring__driver_awake(struct ring *ring);
+/* Is it asleep? Then it is the caller who wakes it, as soon as the lock is released. cq_lock held.
+ */
+bool asyncring__driver_rouse(struct driver *driver);
 
 #endif
