@@ -107,12 +107,24 @@ struct batch {
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/*
+	 * In a submission of several requests, while they are of one operation: what that has been
+	 * copied for one of them, and may serve the next. Else NULL.
+	 */
+	struct ahead *ahead;
 	/* Something was armed that may be due already, and has not been looked at yet. */
 	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
+};
+
+/* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
+struct ahead {
+	uint64_t from;
+	size_t length; /* 0: nothing */
+	unsigned char bytes[1024];
 };
 
 enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };

@@ -32,6 +32,8 @@ struct cursor {
 	} copy;
 	uint32_t index; /* of the SQE in the array of SQEs */
 	unsigned left;
+	const struct op *op; /* of the request before */
+	struct ahead ahead;
 };
 
 static uint32_t sq_head(const struct ring *ring)
@@ -154,6 +156,10 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->op = op;
 	if (!op)
 		return -EINVAL;
+	/* What other operations do meanwhile may change the application's memory. */
+	if (op != cursor->op)
+		cursor->ahead.length = 0;
+	cursor->op = op;
 	request->poll_events = (op->properties & OP_POLL_IN ? EPOLLIN : 0) |
 			       (op->properties & OP_POLL_OUT ? EPOLLOUT : 0);
 	if (op->properties & OP_SQE128) {
@@ -272,6 +278,8 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	if (!count)
 		return 0;
 	cursor.left = count;
+	cursor.op = NULL;
+	ring->batch.ahead = count > 1 ? &cursor.ahead : NULL;
 	while (cursor.left) {
 		struct request *request = asyncring__request_alloc(ring);
 
@@ -285,6 +293,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 		    !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
 			break;
 	}
+	ring->batch.ahead = NULL;
 	if (ring->chain_head) {
 		/* A chain ends with the submission that began it. */
 		struct request *head = ring->chain_head;

@@ -60,6 +60,39 @@ int asyncring__copy_in(void *to, uint64_t from, size_t length)
 	return copy(to, (const void *)(uintptr_t)from, length, SYS_process_vm_readv);
 }
 
+/* As much as is there in the page for sure, if the first byte is. */
+static size_t reach(uint64_t from, size_t room)
+{
+	enum { PAGE = 4096 }; /* the smallest there is */
+	size_t part = PAGE - from % PAGE;
+
+	return part < room ? part : room;
+}
+
+int asyncring__copy_in_ahead(struct ring *ring, void *to, uint64_t from, size_t length)
+{
+	struct ahead *ahead = ring->batch.ahead;
+	uint64_t offset;
+
+	if (!ahead)
+		return asyncring__copy_in(to, from, length);
+	offset = from - ahead->from;
+	if (offset >= ahead->length || length > ahead->length - offset) {
+		size_t part = reach(from, sizeof(ahead->bytes));
+
+		ahead->length = 0;
+		if (part < length)
+			return asyncring__copy_in(to, from, length);
+		if (asyncring__copy_in(ahead->bytes, from, part))
+			return -EFAULT;
+		ahead->from = from;
+		ahead->length = part;
+		offset = 0;
+	}
+	memcpy(to, ahead->bytes + offset, length);
+	return 0;
+}
+
 int asyncring__copy_out(uint64_t to, const void *from, size_t length)
 {
 	return copy((void *)(uintptr_t)to, from, length, SYS_process_vm_writev);
@@ -76,15 +109,6 @@ static char *enlarge(char *old, size_t length)
 	return larger;
 }
 
-/* The next part of a string: at most @room bytes, none of them in a page it does not reach into. */
-static size_t next_part(uint64_t from, size_t room)
-{
-	enum { PAGE = 4096 }; /* the smallest there is */
-	size_t part = PAGE - from % PAGE;
-
-	return part < room ? part : room;
-}
-
 int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 {
 	size_t length = 0, capacity = 256;
@@ -92,7 +116,8 @@ int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 	int error = -ENOMEM;
 
 	while (copied) {
-		size_t part = next_part(from + length, capacity - length);
+		/* None of a page that the string need not reach into. */
+		size_t part = reach(from + length, capacity - length);
 		const char *end;
 
 		error = asyncring__copy_in(copied + length, from + length, part);
