@@ -43,10 +43,10 @@ int asyncring__address_copy(struct request *request, const void **address, unsig
 
 /*
  * connect(2) and accept4(2) that answer -EINPROGRESS or -EAGAIN rather than sleep, whether or not
- * the socket has O_NONBLOCK.
+ * the socket has O_NONBLOCK. @ready: a connection was there a moment ago.
  */
 int asyncring__connect_now(int fd, const void *address, unsigned length);
-int asyncring__accept_now(int fd, void *address, void *length, unsigned flags);
+int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags);
 
 /*
  * A socket was made: into the slot that @file_index names (slot.h), or, if that is 0, to the
