@@ -170,6 +170,9 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags);
 
+/* Wake and notify whoever waits for what was posted in a batch by the way. */
+void asyncring__cq_announce(struct ring *ring);
+
 /*
  * Post a CQE that belongs to no request (messages from other rings): what @from says, its list node
  * excepted. 0 or -ENOMEM.

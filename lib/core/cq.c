@@ -226,6 +226,17 @@ static bool comes_after_deferred(const struct ring *ring)
 		atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
 }
 
+void asyncring__cq_announce(struct ring *ring)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+}
+
 bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags)
 {
@@ -237,7 +248,6 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 		.timeout = request->completion.timeout,
 	};
 	struct cq_writer writer;
-	struct wake wake;
 	bool written;
 
 	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
@@ -255,10 +265,11 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 		return false;
 	}
 	writer_commit(&writer);
-	wake = asyncring__wake_prepare(ring);
 	lock_release(&ring->control->cq_lock);
-	asyncring__wake(ring, &wake);
-	asyncring__notify(ring, &wake, false);
+	if (issue_flags & ISSUE_LOCKED)
+		ring->batch.announce = true;
+	else
+		asyncring__cq_announce(ring);
 	return true;
 }
 

@@ -86,21 +86,12 @@ void asyncring__driver_awake(struct ring *ring)
 	atomic_store_explicit(&ring->driver.asleep, false, memory_order_relaxed);
 }
 
-bool asyncring__driver_rouse(struct driver *driver)
-{
-	/* Relaxed: set under the lock. */
-	if (!atomic_load_explicit(&driver->asleep, memory_order_relaxed))
-		return false;
-	atomic_store_explicit(&driver->asleep, false, memory_order_relaxed);
-	return true;
-}
-
 void asyncring__driver_hurry(struct ring *ring)
 {
 	bool asleep;
 
 	lock_acquire(&ring->control->cq_lock);
-	asleep = asyncring__driver_rouse(&ring->driver);
+	asleep = driver_rouse(&ring->driver);
 	lock_release(&ring->control->cq_lock);
 	if (asleep)
 		asyncring__poller_wake(ring_poller(ring));

@@ -25,6 +25,16 @@ struct driver {
 	uint32_t rounds; /* how often somebody began to drive */
 };
 
+/* Is it asleep? Then the caller wakes it, once the lock is released. cq_lock held. */
+static inline bool driver_rouse(struct driver *driver)
+{
+	/* Relaxed: set under the lock. */
+	if (!atomic_load_explicit(&driver->asleep, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&driver->asleep, false, memory_order_relaxed);
+	return true;
+}
+
 /* Has the ring anything to be driven for? A hint. */
 bool asyncring__driver_needed(struct ring *ring);
 
@@ -64,8 +74,5 @@ void asyncring__drive_wanted_locked(struct ring *ring);
 void asyncring__driver_hurry(struct ring *ring);
 /* The calling driver is out of its sleep. */
 void asyncring__driver_awake(struct ring *ring);
-/* Is it asleep? Then it is the caller who wakes it, as soon as the lock is released. cq_lock held.
- */
-bool asyncring__driver_rouse(struct driver *driver);
 
 #endif

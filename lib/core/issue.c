@@ -460,6 +460,9 @@ void asyncring__batch_finish(struct ring *ring)
 		} else
 			break;
 	}
+	if (batch->announce)
+		asyncring__cq_announce(ring);
+	batch->announce = false;
 	drop_pins(ring);
 	batch->file_size = FILE_SIZE_UNKNOWN;
 }

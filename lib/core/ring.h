@@ -112,6 +112,8 @@ struct batch {
 	 * copied for one of them, and may serve the next. Else NULL.
 	 */
 	struct ahead *ahead;
+	/* CQEs were posted of requests that go on, and nobody has been told of them yet. */
+	bool announce;
 	/* Something was armed that may be due already, and has not been looked at yet. */
 	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */

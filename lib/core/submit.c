@@ -70,6 +70,7 @@ static bool take_sqe(struct ring *ring, struct cursor *cursor)
 {
 	uint32_t mask = ring->sq_entries - 1;
 	uint32_t index = advance_sq_head(ring) & mask;
+	const unsigned char *from;
 
 	if (ring->sq_array) {
 		/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
@@ -80,8 +81,10 @@ static bool take_sqe(struct ring *ring, struct cursor *cursor)
 			return false;
 		}
 	}
-	memcpy(&cursor->copy, ring->sqes + ((size_t)index << ring->sqe_shift),
-	       (size_t)1 << ring->sqe_shift);
+	from = ring->sqes + ((size_t)index << ring->sqe_shift);
+	memcpy(cursor->copy.bytes, from, 64);
+	if (ring->flags & ASYNCRING_SETUP_SQE128)
+		memcpy(cursor->copy.bytes + 64, from + 64, 64);
 	cursor->index = index;
 	cursor->left--;
 	return true;

@@ -91,7 +91,7 @@ struct wake asyncring__wake_prepare(struct ring *ring)
 	if (ring->eventfd)
 		wake.eventfd = file_get(ring->eventfd);
 	if (driver->waits && (everyone || within_reach(ring, driver->tail)))
-		wake.driver = asyncring__driver_rouse(driver);
+		wake.driver = driver_rouse(driver);
 	if (control->waiters && (everyone || within_reach(ring, control->wake_tail))) {
 		control->waiters = 0;
 		/* Relaxed: the futex call itself orders it against a waiter about to sleep. */
@@ -121,7 +121,7 @@ void asyncring__wake_all(struct ring *ring)
 	struct list *node, *following;
 
 	lock_acquire(&ring->control->cq_lock);
-	wake.driver = asyncring__driver_rouse(&ring->driver);
+	wake.driver = driver_rouse(&ring->driver);
 	ring->control->waiters = 0;
 	atomic_fetch_add_explicit(&ring->control->wake_sequence, 1, memory_order_relaxed);
 	list_for_each_safe (node, following, &ring->fd_waiters)
