@@ -359,15 +359,19 @@ static void take_for_socket(struct file *file)
 
 enum purpose { FOR_REQUEST, FOR_SOCKET_REQUEST, FOR_WATCH, FOR_TABLE };
 
-static int duplicate_for(enum purpose purpose, int fd)
+static void duplicate_for(struct file *file, enum purpose purpose, int fd)
 {
 	switch (purpose) {
 	case FOR_TABLE:
-		return duplicate_beyond_limit(fd);
+		file->fd = duplicate_beyond_limit(fd);
+		file->steady = true;
+		break;
 	case FOR_WATCH:
-		return duplicate(fd);
+		file->fd = duplicate(fd);
+		break;
 	default:
-		return duplicate_at_home(fd);
+		file->fd = duplicate_at_home(fd);
+		file->steady = file->fd == home_of(fd);
 	}
 }
 
@@ -383,8 +387,7 @@ static struct file *make(int fd, enum purpose purpose, int *error)
 	pthread_mutex_lock(&files.lock);
 	file = new_file();
 	if (file) {
-		file->fd = duplicate_for(purpose, fd);
-		file->steady = purpose == FOR_TABLE || file->fd == home_of(fd);
+		duplicate_for(file, purpose, fd);
 		if (file->fd >= 0) {
 			list_append(&files.open, &file->node);
 		} else {
