@@ -108,8 +108,8 @@ struct batch {
 	} pins[BATCH_PINS];
 	unsigned pin_count;
 	/*
-	 * In a submission of several requests, while they are of one operation: what that has been
-	 * copied for one of them, and may serve the next. Else NULL.
+	 * In a submission, on the submitter's stack; else not valid. While its requests are of one
+	 * operation: what has been copied for one of them, and may serve the next.
 	 */
 	struct ahead *ahead;
 	/* CQEs were posted of requests that go on, and nobody has been told of them yet. */
@@ -126,7 +126,9 @@ struct batch {
 struct ahead {
 	uint64_t from;
 	size_t length; /* 0: nothing */
+	bool wanted;   /* there are several requests */
 	unsigned char bytes[1024];
+	unsigned char last; /* nearest to the application on its stack */
 };
 
 enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };

@@ -282,7 +282,9 @@ int asyncring__submit(struct ring *ring, unsigned count)
 		return 0;
 	cursor.left = count;
 	cursor.op = NULL;
-	ring->batch.ahead = count > 1 ? &cursor.ahead : NULL;
+	cursor.ahead.length = 0;
+	cursor.ahead.wanted = count > 1;
+	ring->batch.ahead = &cursor.ahead;
 	while (cursor.left) {
 		struct request *request = asyncring__request_alloc(ring);
 
