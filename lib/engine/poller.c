@@ -364,7 +364,7 @@ void asyncring__poller_disarm(struct request *request)
 	list_remove(&request->node);
 	asyncring__pending_remove(request);
 	request->state = STATE_SUBMITTER;
-	atomic_fetch_sub_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (list_empty(&watch->requests)) {
 		close_watch(poller, number);
 		return;
