@@ -14,6 +14,7 @@
  */
 #include "../engine/poller.h"
 #include "core.h"
+#include "statistics.h"
 #include "wait.h"
 
 /* CQEs from the last flush of the tail to now, not yet visible. */
@@ -161,6 +162,7 @@ static void post_locked(struct ring *ring, struct list *list)
 		if (write_counted(&writer, completion))
 			continue;
 		writer.room = 0;
+		statistics_count(STATISTIC_OVERFLOWS);
 		list_remove(node);
 		list_append(&ring->backlog, node);
 	}

@@ -8,6 +8,7 @@
 #include "../engine/pool.h"
 #include "core.h"
 #include "credentials.h"
+#include "statistics.h"
 
 void asyncring__activate_chain(struct request *head)
 {
@@ -295,6 +296,7 @@ static bool punt(struct request *request, enum punt_to to)
 	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {
+			statistics_count(STATISTIC_POLLED);
 			begin_to_wait(request);
 			return false;
 		}
@@ -313,6 +315,7 @@ static bool punt(struct request *request, enum punt_to to)
 			return end_with(request, -EAGAIN);
 		return true;
 	}
+	statistics_count(STATISTIC_PUNTED);
 	begin_to_wait(request);
 	/* Relaxed: the hand-over in the pool, under its lock, publishes it. */
 	atomic_store_explicit(&request->references, 2, memory_order_relaxed);
@@ -327,6 +330,7 @@ static void park(struct request *request)
 {
 	if (request->state == STATE_PARKED)
 		return;
+	statistics_count(STATISTIC_PARKED);
 	request->state = STATE_PARKED;
 	asyncring__pending_add(request);
 	begin_to_wait(request);
@@ -405,6 +409,7 @@ bool asyncring__issue_inline(struct request *request)
 		return punt(request, TO_POLLER);
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
+		statistics_count(STATISTIC_INLINE);
 		break;
 	case ISSUE_NEED_WORKER:
 		return punt(request, TO_EITHER);

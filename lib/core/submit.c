@@ -11,6 +11,7 @@
 #include "core.h"
 #include "credentials.h"
 #include "setup.h"
+#include "statistics.h"
 
 enum {
 	SQE_FLAGS_VALID = ASYNCRING_SQE_FIXED_FILE | ASYNCRING_SQE_IO_DRAIN |
@@ -253,6 +254,8 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
 		error = asyncring__request_stabilise(request);
 	if (error)
 		refuse(ring, request, error);
+	else
+		statistics_count_operation(request->opcode);
 	if (!head && !links_on) {
 		int late = start(request);
 
