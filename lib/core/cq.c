@@ -128,11 +128,7 @@ static bool write_counted(struct cq_writer *writer, const struct completion *com
 	if (completion->timeout)
 		ring->timeouts++;
 	else
-		/* Sequentially consistent: see count_wait.h. */
-		atomic_store_explicit(
-			&ring->count_wait.posted,
-			atomic_load_explicit(&ring->count_wait.posted, memory_order_relaxed) + 1,
-			memory_order_seq_cst);
+		asyncring__count_posted(&ring->count_wait);
 	return true;
 }
 
@@ -232,12 +228,22 @@ static bool comes_after_deferred(const struct ring *ring)
 		atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
 }
 
+void asyncring__cq_announce(struct ring *ring)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+}
+
 static bool post_more(struct request *request, unsigned issue_flags,
 		      const struct completion *completion)
 {
 	struct ring *ring = request->ring;
 	struct cq_writer writer;
-	struct wake wake;
 	bool written;
 
 	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
@@ -255,10 +261,11 @@ static bool post_more(struct request *request, unsigned issue_flags,
 		return false;
 	}
 	writer_commit(&writer);
-	wake = asyncring__wake_prepare(ring);
 	lock_release(&ring->control->cq_lock);
-	asyncring__wake(ring, &wake);
-	asyncring__notify(ring, &wake, false);
+	if (issue_flags & ISSUE_LOCKED)
+		ring->batch.announce = true;
+	else
+		asyncring__cq_announce(ring);
 	return true;
 }
 

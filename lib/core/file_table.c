@@ -29,7 +29,7 @@ static struct file *tagged_file(struct ring *ring, int fd, uint64_t user_data, i
 		*error = -ENOMEM;
 		return NULL;
 	}
-	file = asyncring__file_pin(fd, true, error);
+	file = asyncring__file_register(fd, error);
 	if (!file) {
 		asyncring__free(tag);
 		return NULL;
@@ -54,7 +54,7 @@ static struct file *file_for(struct ring *ring, int fd, uint64_t tag, struct rec
 	}
 	if (tag)
 		return tagged_file(ring, fd, tag, error);
-	file = asyncring__file_pin(fd, true, error);
+	file = asyncring__file_register(fd, error);
 	if (file && recent) {
 		recent->seen[place].fd = fd;
 		recent->seen[place].file = file;

@@ -181,7 +181,7 @@ static int add_eventfd(struct ring *ring, uint64_t arg, unsigned count, bool asy
 		return -EBUSY;
 	if (asyncring__copy_in(&fd, arg, sizeof(fd)))
 		return -EFAULT;
-	eventfd = asyncring__file_pin(fd, true, &error);
+	eventfd = asyncring__file_register(fd, &error);
 	if (!eventfd)
 		return error;
 	if (!is_eventfd(eventfd->fd)) {

@@ -129,7 +129,7 @@ static int take_file(struct request *request, struct message *message, unsigned 
 	issue_lock(request->ring, flags);
 	file = asyncring__file_table_get(request->ring, message->source_slot);
 	if (file)
-		message->file = asyncring__file_pin(file->fd, true, &error);
+		message->file = asyncring__file_register(file->fd, &error);
 	issue_unlock(request->ring, flags);
 	if (!message->file)
 		return error;

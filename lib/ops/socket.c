@@ -118,13 +118,14 @@ static int accept_nonblock(int fd, void *address, void *length, unsigned flags, 
 	return result;
 }
 
-int asyncring__accept_now(int fd, void *address, void *length, unsigned flags, enum accept_how how)
+int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags,
+			  enum accept_how how)
 {
 	int status, result = -EAGAIN;
 	bool sleep = false;
 
 	lock_acquire(&flags_lock);
-	if (!nobody_waits(fd)) {
+	if (ready || !nobody_waits(fd)) {
 		result = status = sys_fcntl(fd, F_GETFL, 0);
 		sleep = status >= 0 && !(status & O_NONBLOCK) && listeners_are_shared &&
 			how != ACCEPT_AT_ONCE;
