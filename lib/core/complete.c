@@ -350,8 +350,7 @@ static bool worker_may_run(const struct request *next)
 
 	if (next->flags & REQ_TIMED || op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT))
 		return false;
-	return next->credentials || !next->poll_events ||
-	       op->properties & (OP_POLL_IN | OP_POLL_OUT);
+	return !next->poll_events || op->properties & (OP_POLL_IN | OP_POLL_OUT);
 }
 
 struct request *asyncring__request_put_worker(struct request *request)

@@ -62,8 +62,7 @@ static bool has_to_wait(const struct request *request)
 	struct pollfd poll = {.events = (short)request->poll_events};
 	const struct timespec at_once = {0};
 
-	/* Without its credentials it can only be carried out here. */
-	if (!(request->flags & REQ_WAIT_FIRST) || request->credentials)
+	if (!(request->flags & REQ_WAIT_FIRST))
 		return false;
 	poll.fd = request->file->fd;
 	return !sys_ppoll(&poll, 1, &at_once, NULL);

@@ -79,12 +79,20 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 	unsigned socket_flags = accept->flags | (accept->file_index ? SOCK_CLOEXEC : 0);
 	bool more = request->ready_events & EPOLLIN;
 	int fd = request_fd(request);
+	enum accept_how how = request->flags & REQ_NOWAIT ? ACCEPT_AT_ONCE
+			      : flags			  ? ACCEPT_OR_ASK
+							  : ACCEPT_ASLEEP;
+	enum issue_result first;
 
+	if (asyncring__socket_polls_first(request, false, &first))
+		return first;
 	for (;;) {
 		int result = asyncring__accept_now(fd, more, accept->address, accept->length,
-						   socket_flags);
+						   socket_flags, how);
 
 		more = false;
+		if (result == ACCEPT_MAY_SLEEP)
+			return ISSUE_NEED_WORKER;
 		if (result == -EAGAIN && !(request->flags & REQ_NOWAIT))
 			return ISSUE_NEED_POLL;
 		request->completion.flags = 0;

@@ -143,6 +143,25 @@ static void update(struct request *poll, const struct poll_remove *remove)
 	}
 }
 
+/*
+ * There is no such poll in the poller. It may be in a worker, for want of descriptors, where it can
+ * be cancelled, but not changed.
+ */
+static int not_armed(const struct request *request)
+{
+	const struct poll_remove *remove = request_data(request, const struct poll_remove);
+	struct cancel_match match = {
+		.ring = request->ring,
+		.user_data = remove->user_data,
+		.flags = ASYNCRING_ASYNC_CANCEL_USERDATA | ASYNCRING_ASYNC_CANCEL_OP,
+		.opcode = ASYNCRING_OP_POLL_ADD,
+	};
+
+	if (remove->flags & (ASYNCRING_POLL_UPDATE_EVENTS | ASYNCRING_POLL_UPDATE_USER_DATA))
+		return -ENOENT;
+	return asyncring__cancel(&match);
+}
+
 enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned flags)
 {
 	const struct poll_remove *remove = request_data(request, const struct poll_remove);
@@ -151,7 +170,7 @@ enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned
 
 	(void)flags;
 	if (!poll) {
-		request_set_result(request, -ENOENT);
+		request_set_result(request, not_armed(request));
 		return ISSUE_DONE;
 	}
 	if (remove->flags & (ASYNCRING_POLL_UPDATE_EVENTS | ASYNCRING_POLL_UPDATE_USER_DATA))

@@ -207,7 +207,10 @@ static enum issue_result issue(struct request *request)
 enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 {
 	const struct recv *recv = request_data(request, const struct recv);
+	enum issue_result first;
 
+	if (asyncring__socket_polls_first(request, recv->whole, &first))
+		return first;
 	if (!recv->select)
 		return issue(request);
 	return recv->whole ? asyncring__recvmsg_provided(request, flags)
