@@ -115,7 +115,8 @@ void exec_init(void);
 
 /* ---- report.c: what has been served ---- */
 
-enum served_by { BY_FUNCTION, BY_SYSCALL, BY_TRAP, SERVED_BY };
+/* All other calls come through liburing's functions. */
+enum served_by { BY_SYSCALL, BY_TRAP, SERVED_BY };
 
 /* Relaxed: they order nothing. */
 extern _Atomic uint64_t served_calls[SERVED_BY];

@@ -48,6 +48,15 @@ static void read_name(char *name, size_t size)
 		fclose(comm);
 }
 
+/* Those that did not come by the ways that are counted here. */
+static uint64_t through_functions(void)
+{
+	uint64_t others = served(BY_SYSCALL) + served(BY_TRAP);
+	uint64_t all = counted(STATISTIC_CALLS);
+
+	return all > others ? all - others : 0;
+}
+
 static void print_operations(FILE *out)
 {
 	for (unsigned opcode = 0; opcode < ASYNCRING_OP_LAST; opcode++) {
@@ -79,7 +88,7 @@ void report_print(void)
 	fprintf(out,
 		"  calls: %" PRIu64 " through liburing's functions, %" PRIu64
 		" through syscall(), %" PRIu64 " trapped\n",
-		served(BY_FUNCTION), served(BY_SYSCALL), served(BY_TRAP));
+		through_functions(), served(BY_SYSCALL), served(BY_TRAP));
 	fprintf(out,
 		"  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
 		" to workers\n",

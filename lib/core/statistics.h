@@ -3,8 +3,9 @@
  * What the library has done so far, counted for the whole process if somebody wants to know
  * (asyncring-run --stats); otherwise each of these calls is a look at a constant.
  *
- * The counters stand at the three seams: a request is born (submit.c), handed to an engine
- * (issue.c), its completion posted (cq.c). Relaxed: they order nothing.
+ * The counters stand at the seams: a call comes in (setup.c, enter.c, register.c), a request is
+ * born (submit.c), handed to an engine (issue.c), its completion posted (cq.c), a thread started
+ * (each engine). Relaxed: they order nothing.
  */
 #ifndef ASYNCRING__STATISTICS_H
 #define ASYNCRING__STATISTICS_H
@@ -16,6 +17,7 @@
 #include <asyncring/abi.h>
 
 enum statistic {
+	STATISTIC_CALLS,     /* setup, enter, register */
 	STATISTIC_RINGS,     /* rings that were set up */
 	STATISTIC_POLLED,    /* times a request was given to the poller */
 	STATISTIC_PUNTED,    /* times one was given to a worker */
