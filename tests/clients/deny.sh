@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# deny denies: a program that makes io_uring's system calls itself is answered as it was told to,
+# whatever of the three is called, and so is what it starts; other calls are left alone.
+#
+# Usage: deny.sh FOLDER-OF-PROGRAMS
+set -euo pipefail
+
+deny=$1/deny
+raw_ring=$1/raw_ring
+
+# answers WANTED STATUS COMMAND...
+answers() {
+	local wanted=$1 expected=$2 said status=0
+	shift 2
+	said=$("$@" 2>&1) || status=$?
+	[[ $said == "$wanted" && $status -eq $expected ]] && return
+	printf 'FAILED: %s: "%s", %d instead of "%s", %d\n' "$*" "$said" "$status" "$wanted" "$expected"
+	exit 1
+}
+
+"$deny" EPERM true || { echo "skipped: a seccomp filter cannot be set here"; exit 77; }
+answers EPERM 1 "$deny" EPERM "$raw_ring"
+answers ENOSYS 1 "$deny" ENOSYS "$raw_ring"
+answers EPERM 1 "$deny" EPERM bash -c "exec '$raw_ring'"
+# The stricter of two answers holds.
+answers "" 159 "$deny" EPERM "$deny" KILL "$raw_ring"
+answers fine 0 "$deny" KILL echo fine
+answers $'usage: deny EPERM|ENOSYS|KILL COMMAND [ARGUMENT...]' 125 "$deny" EBUSY true
+"$deny" EPERM "$1/there-is-no-such-program" 2>/dev/null || [[ $? -eq 127 ]]
