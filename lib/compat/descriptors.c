@@ -197,7 +197,7 @@ static void settle(int fd)
 	ring = asyncring__ring_get((unsigned)fd, &error);
 	if (!ring)
 		return;
-	asyncring__notify_consumed(ring);
+	asyncring__notify_settle(ring);
 	asyncring__ring_put(ring);
 }
 
@@ -205,6 +205,17 @@ void descriptors_settle(void)
 {
 	if (atomic_load_explicit(&words_used, memory_order_relaxed))
 		for_each_ring(0, RINGS_MAX, settle);
+}
+
+/* An edge is something to be told of each time, not only when the descriptor becomes readable. */
+INTERPOSED int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+	int result = NEXT(epoll_ctl)(set, operation, fd, event);
+
+	if (!result && operation != EPOLL_CTL_DEL && event->events & EPOLLET &&
+	    asyncring__ring_is_ring(fd))
+		asyncring__notify_edges(fd);
+	return result;
 }
 
 INTERPOSED int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)

@@ -21,9 +21,9 @@
 
 /* What each child must find, as NAME=VALUE; constant after exec_init(). */
 static struct {
-	const char *library;	    /* the value of LD_PRELOAD that is ours alone */
+	const char *library;	     /* the value of LD_PRELOAD that is ours alone */
 	char preload[PATH_MAX + 16]; /* LD_PRELOAD=library */
-	char settings[64];	    /* ASYNCRING_RUN=... */
+	char settings[64];	     /* ASYNCRING_RUN=... */
 } children;
 
 void exec_init(void)
@@ -62,8 +62,8 @@ static bool complete(char *const *environment)
 {
 	const char *preload = find(environment, "LD_PRELOAD");
 
-	return !children.library ||
-	       (preload && strstr(preload, children.library) && find(environment, SETTINGS_VARIABLE));
+	return !children.library || (preload && strstr(preload, children.library) &&
+				     find(environment, SETTINGS_VARIABLE));
 }
 
 /* Room for the list that with_ours() fills: two more and the end. */
@@ -95,10 +95,10 @@ static char **with_ours(char *const *environment, char **list, char *preload, si
 
 /* @environment as a child has to get it. What is made lives in the caller's frame. */
 #define COMPLETED(environment)                                                                     \
-	(complete(environment) ? (char **)(environment)                                            \
-			       : with_ours(environment, alloca(ROOM(environment)),                 \
-					   alloca(preload_room(environment)),                      \
-					   preload_room(environment)))
+	(complete(environment)                                                                     \
+		 ? (char **)(environment)                                                          \
+		 : with_ours(environment, alloca(ROOM(environment)),                               \
+			     alloca(preload_room(environment)), preload_room(environment)))
 
 INTERPOSED int execve(const char *path, char *const arguments[], char *const environment[])
 {
@@ -129,12 +129,10 @@ INTERPOSED int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_
 			   const posix_spawnattr_t *attributes, char *const arguments[],
 			   char *const environment[])
 {
-	return NEXT(posix_spawn)(pid, path, actions, attributes, arguments,
-				 COMPLETED(environment));
+	return NEXT(posix_spawn)(pid, path, actions, attributes, arguments, COMPLETED(environment));
 }
 
-INTERPOSED int posix_spawnp(pid_t *pid, const char *file,
-			    const posix_spawn_file_actions_t *actions,
+INTERPOSED int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
 			    char *const environment[])
 {

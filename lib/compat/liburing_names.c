@@ -28,7 +28,7 @@
 	__asm__(".text\n"                                                                          \
 		".globl io_uring_" #name "\n"                                                      \
 		".type io_uring_" #name ", %function\n"                                            \
-		"io_uring_" #name ":\n\t" LEAP "asyncring_" #name "\n"                            \
+		"io_uring_" #name ":\n\t" LEAP "asyncring_" #name "\n"                             \
 		".size io_uring_" #name ", . - io_uring_" #name "\n");
 
 SAME(buf_ring_head)

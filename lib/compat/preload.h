@@ -44,7 +44,8 @@
 		(__typeof__(&(name)))found_;                                                       \
 	})
 
-/* ---- serve.c: the system calls as the kernel has them; negative errno, nothing else touched ---- */
+/* ---- serve.c: the system calls as the kernel has them; negative errno, nothing else touched ----
+ */
 
 long serve_setup(unsigned entries, struct asyncring_params *params);
 long serve_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,

@@ -39,9 +39,12 @@ static void parse(int count, char **arguments, struct options *options)
 {
 	enum { CHECK = 256, HELP, VERSION };
 	static const struct option known[] = {
-		{"force", no_argument, NULL, 'f'},   {"stats", no_argument, NULL, 's'},
-		{"verbose", no_argument, NULL, 'v'}, {"check", no_argument, NULL, CHECK},
-		{"help", no_argument, NULL, HELP},   {"version", no_argument, NULL, VERSION},
+		{"force", no_argument, NULL, 'f'},
+		{"stats", no_argument, NULL, 's'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"check", no_argument, NULL, CHECK},
+		{"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION},
 		{NULL, 0, NULL, 0},
 	};
 	int option;

@@ -48,7 +48,7 @@ static int read_head(const char *path, struct head *head)
 }
 
 /* What the file's program header of type @type says; NULL: it has none. */
-static const ElfW(Phdr) *find_header(const struct head *head, uint32_t type)
+static const ElfW(Phdr) * find_header(const struct head *head, uint32_t type)
 {
 	const ElfW(Ehdr) *elf = (const void *)head->bytes;
 
@@ -112,8 +112,7 @@ static int check_elf(const char *path, const struct head *head)
 
 	if (read_head("/proc/self/exe", &own))
 		return CANNOT_RUN;
-	if (head->length < sizeof(*elf) ||
-	    elf->e_ident[EI_CLASS] != own.bytes[EI_CLASS] ||
+	if (head->length < sizeof(*elf) || elf->e_ident[EI_CLASS] != own.bytes[EI_CLASS] ||
 	    elf->e_machine != ((const ElfW(Ehdr) *)(const void *)own.bytes)->e_machine)
 		return refuse(path, "a program for another machine cannot be served");
 	read_interpreter(path, head, theirs);

@@ -149,8 +149,8 @@ long serve_register(unsigned fd, unsigned opcode, void *arg, unsigned count)
 	int result = asyncring_register(fd, opcode, arg, count);
 
 	if (result >= 0)
-		serve_hide_addresses(
-			opcode & ~(unsigned)ASYNCRING_REGISTER_USE_REGISTERED_RING, arg);
+		serve_hide_addresses(opcode & ~(unsigned)ASYNCRING_REGISTER_USE_REGISTERED_RING,
+				     arg);
 	return result;
 }
 

@@ -156,9 +156,9 @@ static void handle(int signal, siginfo_t *info, void *context)
 		}
 	} else if (info->si_code == SYS_SECCOMP && info->si_syscall == SYS_mmap) {
 		call_arguments(context, arguments);
-		set_result(context, serve_mmap((void *)arguments[0], (size_t)arguments[1],
-					       (int)arguments[2], (int)arguments[3],
-					       (int)arguments[4], arguments[5]));
+		set_result(context,
+			   serve_mmap((void *)arguments[0], (size_t)arguments[1], (int)arguments[2],
+				      (int)arguments[3], (int)arguments[4], arguments[5]));
 	} else {
 		pass_on(signal, info, context);
 	}
@@ -189,9 +189,9 @@ static int install_handler(void)
 #define ARGUMENT(i) (offsetof(struct seccomp_data, args) + (i) * sizeof(uint64_t))
 #define HIGH	    sizeof(uint32_t)
 
-#define LOAD(offset)	      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
+#define LOAD(offset)	       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define JUMP(test, k, yes, no) BPF_JUMP(BPF_JMP | BPF_K | (test), (k), (yes), (no))
-#define ANSWER(action)	      BPF_STMT(BPF_RET | BPF_K, (action))
+#define ANSWER(action)	       BPF_STMT(BPF_RET | BPF_K, (action))
 
 static int load_filter(void)
 {

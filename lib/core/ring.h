@@ -256,6 +256,7 @@ struct ring {
 	/* ---- notification (notify.c) ---- */
 	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
 	_Atomic uint32_t readable;
+	_Atomic bool edges; /* the descriptor is told of each post; only ever set. Relaxed. */
 	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
 	struct file *eventfd;
 	bool eventfd_async;
@@ -321,6 +322,8 @@ bool asyncring__ring_is_ring(int fd);
 bool asyncring__ring_is_behind(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);
+/* Tear down the rings whose last name was closed unseen. No lock held, no reference. */
+void asyncring__rings_release_lost(void);
 /* False if the ring is closing: then it has no name to be given any more. */
 bool asyncring__ring_add_name(struct ring *ring);
 /* True if it was the last: then the ring is closing, and the caller tears it down. */

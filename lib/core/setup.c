@@ -218,6 +218,8 @@ static int announce(struct ring *ring)
 	if (ring->flags & ASYNCRING_SETUP_REGISTERED_FD_ONLY)
 		return asyncring__registered_ring_add(ring);
 	error = asyncring__ring_publish(ring, ring->fd);
+	/* A ring that was closed unseen may have had the number. */
+	asyncring__rings_release_lost();
 	return error ? error : ring->fd;
 }
 

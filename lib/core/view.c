@@ -65,8 +65,7 @@ static int rings_area(const struct ring *ring, struct area *area)
 	/* The page with the words is of the old memory. */
 	area->pieces[0].size = page;
 	area->pieces[1].start = (char *)ring->resized_memory + page;
-	area->pieces[1].size =
-		(size_t)((char *)ring->sqes - (char *)ring->resized_memory) - page;
+	area->pieces[1].size = (size_t)((char *)ring->sqes - (char *)ring->resized_memory) - page;
 	return 0;
 }
 

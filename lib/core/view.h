@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mmap(2) of a ring's descriptor, for programs that take the kernel's way to its memory (view.c). */
+/* mmap(2) of a ring's descriptor, for programs that take the kernel's way to its memory (view.c).
+ */
 #ifndef ASYNCRING__VIEW_H
 #define ASYNCRING__VIEW_H
 

@@ -66,4 +66,16 @@ void asyncring__announce(struct ring *ring);
 /* The application found the CQ empty: take the readability of the descriptor back. */
 void asyncring__notify_consumed(struct ring *ring);
 
+/*
+ * As notify_consumed for somebody who has found nothing and does not ask for more: what the owner
+ * of a ring with DEFER_TASKRUN has been told of and has not looked for stays told.
+ */
+void asyncring__notify_settle(struct ring *ring);
+
+/*
+ * Somebody waits for edges of the ring @fd (EPOLLET): each post is an event from now on. No lock
+ * held.
+ */
+void asyncring__notify_edges(int fd);
+
 #endif
