@@ -28,7 +28,7 @@ started=()
 clean_up() {
 	local pid
 	for pid in "${started[@]}"; do
-		kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+		kill -KILL "$pid" 2>/dev/null && { wait "$pid" 2>/dev/null || true; }
 	done
 	rm -rf "$work"
 }

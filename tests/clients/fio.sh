@@ -4,6 +4,7 @@
 # fio, which makes io_uring's system calls with instructions of its own: random reads and writes
 # that verify themselves, buffered and direct, one at a time and many, in processes and threads,
 # with registered buffers and files, and with an SQ thread.
+# shellcheck source=common.bash
 source "$(dirname "$0")/common.bash"
 needs fio fio
 

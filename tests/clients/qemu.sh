@@ -8,6 +8,7 @@
 #
 # Sizes are whole sectors: QEMU 7.2 loses the rest of a read that ends short at the end of the file
 # and at once, and waits for it for ever, also on the kernel's io_uring.
+# shellcheck source=common.bash
 source "$(dirname "$0")/common.bash"
 needs qemu-img qemu-utils
 needs qemu-storage-daemon qemu-system-common
