@@ -155,7 +155,7 @@ kill -TERM "$server"
 ended "$server"
 [[ $status -eq 0 ]] || fail "the server ended with $status: $(tail second.log)"
 report=second.log was_served 100 READV WRITEV
-grep -E '\[ERROR\]' first.log second.log && fail "the servers complain"
+! grep -E '\[ERROR\]' first.log second.log || fail "the servers complain"
 
 say "and by a server that is not served"
 server third.log
