@@ -238,9 +238,6 @@ INTERPOSED int select(int count, fd_set *in, fd_set *out, fd_set *except, struct
 
 #ifdef __GLIBC__
 
-/* What poll() is with _FORTIFY_SOURCE. */
-int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
-
 INTERPOSED int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
 	descriptors_settle();

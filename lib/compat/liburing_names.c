@@ -7,7 +7,7 @@
  * Those that differ speak of memory: a program that maps its rings itself, with io_uring_setup()
  * and io_uring_queue_mmap(), gets mappings of its own, as the kernel would have given them.
  *
- * tests/unit/test_liburing_names.sh holds this list against the installed liburing.
+ * tests/served/names.sh holds this list against the installed liburing.
  */
 #include <string.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
  * The beginning and the end: the constructor of libasyncring-run.so, which runs before the
  * program's own and so before any ring and any thread of the program, and its destructor.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +36,15 @@ bool preload_path(char *path, size_t size)
 static void after_fork_in_child(void)
 {
 	pid = (int)sys(SYS_getpid);
+	report_begin_anew();
 }
 
 __attribute__((constructor)) static void begin(void)
 {
 	int error;
 
-	after_fork_in_child();
+	pid = (int)sys(SYS_getpid);
+	next_look_up();
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	report_init();
 	exec_init();

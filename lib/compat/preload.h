@@ -16,7 +16,6 @@
 #ifndef ASYNCRING_COMPAT_PRELOAD_H
 #define ASYNCRING_COMPAT_PRELOAD_H
 
-#include <dlfcn.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,24 +24,10 @@
 
 #include <asyncring.h>
 
+#include "next.h"
+
 /* A function of ours that stands before libc's of the same name. */
 #define INTERPOSED __attribute__((visibility("default")))
-
-/*
- * The next definition of a function after ours, which is libc's. Looked up when it is first needed;
- * preload.c needs each once, so that no signal handler comes to dlsym(3). Relaxed: whoever looks it
- * up finds the same.
- */
-#define NEXT(name)                                                                                 \
-	({                                                                                         \
-		static _Atomic(void *) next_;                                                      \
-		void *found_ = atomic_load_explicit(&next_, memory_order_relaxed);                 \
-		if (__builtin_expect(!found_, 0)) {                                                \
-			found_ = dlsym(RTLD_NEXT, #name);                                          \
-			atomic_store_explicit(&next_, found_, memory_order_relaxed);               \
-		}                                                                                  \
-		(__typeof__(&(name)))found_;                                                       \
-	})
 
 /* ---- serve.c: the system calls as the kernel has them; negative errno, nothing else touched ----
  */
@@ -69,7 +54,7 @@ static inline bool is_ring_call(long number)
 /* ---- descriptors.c ---- */
 
 /*
- * Descriptors of rings get numbers from here on, as long as there are any: by them the filter
+ * Descriptors of rings get numbers from here on, as long as there are any: by them, too, the filter
  * recognises what may be an mmap(2) of a ring.
  */
 enum { RING_FD_FIRST = 896, RING_FD_END = 1024 };
@@ -116,7 +101,6 @@ void exec_init(void);
 
 /* ---- report.c: what has been served ---- */
 
-/* All other calls come through liburing's functions. */
 enum served_by { BY_SYSCALL, BY_TRAP, SERVED_BY };
 
 /* Relaxed: they order nothing. */
@@ -128,6 +112,8 @@ static inline void count_served(enum served_by way)
 }
 
 void report_init(void);
+/* What a forked child has inherited is not its own doing. */
+void report_begin_anew(void);
 void report_print(void);
 
 #endif

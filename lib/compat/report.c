@@ -26,6 +26,17 @@ void report_init(void)
 	asyncring__statistics.enabled = settings && strstr(settings, SETTING_STATS);
 }
 
+void report_begin_anew(void)
+{
+	for (int i = 0; i < STATISTICS; i++)
+		atomic_store_explicit(&asyncring__statistics.counts[i], 0, memory_order_relaxed);
+	for (int i = 0; i < ASYNCRING_OP_LAST; i++)
+		atomic_store_explicit(&asyncring__statistics.operations[i], 0,
+				      memory_order_relaxed);
+	for (int i = 0; i < SERVED_BY; i++)
+		atomic_store_explicit(&served_calls[i], 0, memory_order_relaxed);
+}
+
 static uint64_t counted(enum statistic which)
 {
 	return atomic_load_explicit(&asyncring__statistics.counts[which], memory_order_relaxed);
@@ -46,15 +57,6 @@ static void read_name(char *name, size_t size)
 	name[strcspn(name, "\n")] = '\0';
 	if (comm)
 		fclose(comm);
-}
-
-/* Those that did not come by the ways that are counted here. */
-static uint64_t through_functions(void)
-{
-	uint64_t others = served(BY_SYSCALL) + served(BY_TRAP);
-	uint64_t all = counted(STATISTIC_CALLS);
-
-	return all > others ? all - others : 0;
 }
 
 static void print_operations(FILE *out)
@@ -86,9 +88,9 @@ void report_print(void)
 	fprintf(out, "asyncring-run: %s (%d): %" PRIu64 " rings\n", name, getpid(),
 		counted(STATISTIC_RINGS));
 	fprintf(out,
-		"  calls: %" PRIu64 " through liburing's functions, %" PRIu64
-		" through syscall(), %" PRIu64 " trapped\n",
-		through_functions(), served(BY_SYSCALL), served(BY_TRAP));
+		"  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
+		", trapped: %" PRIu64 "\n",
+		counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP));
 	fprintf(out,
 		"  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
 		" to workers\n",

@@ -97,10 +97,6 @@ INTERPOSED int epoll_pwait2(int fd, struct epoll_event *events, int count,
 	return NEXT(epoll_pwait2)(fd, events, count, timeout, signals_unblocked(mask, &copy));
 }
 
-/* What ppoll() is with _FORTIFY_SOURCE. */
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-		const sigset_t *mask, size_t size);
-
 INTERPOSED int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			   const sigset_t *mask, size_t size)
 {
@@ -199,8 +195,6 @@ INTERPOSED sighandler_t sigset(int signum, sighandler_t handler)
 }
 
 #ifdef __GLIBC__
-
-sighandler_t bsd_signal(int signum, sighandler_t handler);
 
 INTERPOSED sighandler_t bsd_signal(int signum, sighandler_t handler)
 {

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../core/core.h"
 #include "preload.h"
 
 static long answer(long result)
@@ -26,11 +27,11 @@ static long set_mask(const long a[6])
 	sigset_t mask, copy;
 	const void *set = (const void *)a[1];
 
-	if (set && a[0] != SIG_UNBLOCK && (size_t)a[3] == size) {
-		sigemptyset(&mask);
-		__builtin_memcpy(&mask, set, size);
+	sigemptyset(&mask);
+	/* What cannot be read is for the kernel to refuse. */
+	if (set && a[0] != SIG_UNBLOCK && (size_t)a[3] == size &&
+	    !asyncring__copy_in(&mask, (uintptr_t)set, size))
 		set = signals_unblocked(&mask, &copy);
-	}
 	return NEXT(syscall)(SYS_rt_sigprocmask, a[0], set, a[2], a[3]);
 }
 

@@ -18,7 +18,6 @@
 #include "region.h"
 #include "registered_ring.h"
 #include "resources.h"
-#include "statistics.h"
 
 /* ---- files and buffers ---- */
 
@@ -463,7 +462,6 @@ int asyncring_register(unsigned fd, unsigned opcode, const void *arg, unsigned n
 	struct ring *ring;
 	int result = 0;
 
-	statistics_count(STATISTIC_CALLS);
 	opcode &= ~ASYNCRING_REGISTER_USE_REGISTERED_RING;
 	if (opcode >= ASYNCRING_REGISTER_LAST)
 		return -EINVAL;

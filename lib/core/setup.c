@@ -229,7 +229,6 @@ int asyncring__setup(unsigned entries, struct asyncring_params *p, int lowest_fd
 	struct ring *ring;
 	int result;
 
-	statistics_count(STATISTIC_CALLS);
 	if (asyncring__copy_in(&params, (uintptr_t)p, sizeof(params)))
 		return -EFAULT;
 	result = check_params(&params);

@@ -3,7 +3,7 @@
  * What the library has done so far, counted for the whole process if somebody wants to know
  * (asyncring-run --stats); otherwise each of these calls is a look at a constant.
  *
- * The counters stand at the seams: a call comes in (setup.c, enter.c, register.c), a request is
+ * The counters stand at the seams: a call comes in (enter.c), a request is
  * born (submit.c), handed to an engine (issue.c), its completion posted (cq.c), a thread started
  * (each engine). Relaxed: they order nothing.
  */
@@ -17,8 +17,8 @@
 #include <asyncring/abi.h>
 
 enum statistic {
-	STATISTIC_CALLS,     /* setup, enter, register */
 	STATISTIC_RINGS,     /* rings that were set up */
+	STATISTIC_ENTERS,    /* calls of asyncring_enter() and its kin */
 	STATISTIC_POLLED,    /* times a request was given to the poller */
 	STATISTIC_PUNTED,    /* times one was given to a worker */
 	STATISTIC_PARKED,    /* times one began to wait for a time or a number of completions */

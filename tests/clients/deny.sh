@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 #
 # deny denies: a program that makes io_uring's system calls itself is answered as it was told to,
-# whatever of the three is called, and so is what it starts; other calls are left alone.
+# and so is what it starts; other calls are left alone. Under asyncring-run it is served, unless the
+# filter kills, which is stronger than any other.
 #
-# Usage: deny.sh FOLDER-OF-PROGRAMS
+# Usage: deny.sh FOLDER-OF-PROGRAMS ASYNCRING-RUN
 set -euo pipefail
 
 deny=$1/deny
 raw_ring=$1/raw_ring
+asyncring_run=$2
 
 # answers WANTED STATUS COMMAND...
 answers() {
@@ -26,6 +28,9 @@ answers ENOSYS 1 "$deny" ENOSYS "$raw_ring"
 answers EPERM 1 "$deny" EPERM bash -c "exec '$raw_ring'"
 # The stricter of two answers holds.
 answers "" 159 "$deny" EPERM "$deny" KILL "$raw_ring"
+answers ok 0 "$deny" EPERM "$asyncring_run" "$raw_ring"
+answers ok 0 "$deny" ENOSYS "$asyncring_run" bash -c "exec '$raw_ring'"
+answers "" 159 "$deny" KILL "$asyncring_run" "$raw_ring"
 answers fine 0 "$deny" KILL echo fine
 answers $'usage: deny EPERM|ENOSYS|KILL COMMAND [ARGUMENT...]' 125 "$deny" EBUSY true
 "$deny" EPERM "$1/there-is-no-such-program" 2>/dev/null || [[ $? -eq 127 ]]
