@@ -6,7 +6,6 @@
  *
  * These functions are called between fork or vfork and exec, so they use the stack alone.
  */
-#include <alloca.h>
 #include <limits.h>
 #include <errno.h>
 #include <spawn.h>
@@ -86,8 +85,8 @@ static char **with_ours(char *const *environment, char **list, char *preload, si
 	list[used++] = preload;
 	list[used++] = children.settings;
 	for (; environment && *environment; environment++)
-		if (strncmp(*environment, "LD_PRELOAD=", 11) &&
-		    strncmp(*environment, SETTINGS_VARIABLE "=", sizeof(SETTINGS_VARIABLE)))
+		if (strncmp(*environment, "LD_PRELOAD=", 11) != 0 &&
+		    strncmp(*environment, SETTINGS_VARIABLE "=", sizeof(SETTINGS_VARIABLE)) != 0)
 			list[used++] = *environment;
 	list[used] = NULL;
 	return list;
@@ -95,10 +94,10 @@ static char **with_ours(char *const *environment, char **list, char *preload, si
 
 /* @environment as a child has to get it. What is made lives in the caller's frame. */
 #define COMPLETED(environment)                                                                     \
-	(complete(environment)                                                                     \
-		 ? (char **)(environment)                                                          \
-		 : with_ours(environment, alloca(ROOM(environment)),                               \
-			     alloca(preload_room(environment)), preload_room(environment)))
+	(complete(environment) ? (char **)(environment)                                            \
+			       : with_ours(environment, __builtin_alloca(ROOM(environment)),       \
+					   __builtin_alloca(preload_room(environment)),            \
+					   preload_room(environment)))
 
 INTERPOSED int execve(const char *path, char *const arguments[], char *const environment[])
 {
@@ -165,7 +164,7 @@ static void collect(char **arguments, const char *first, va_list list)
 	do {                                                                                       \
 		va_list list_;                                                                     \
 		va_start(list_, first);                                                            \
-		(arguments) = alloca((count_listed(first, list_) + 1) * sizeof(char *));           \
+		(arguments) = __builtin_alloca((count_listed(first, list_) + 1) * sizeof(char *)); \
 		va_end(list_);                                                                     \
 		va_start(list_, first);                                                            \
 		collect(arguments, first, list_);                                                  \

@@ -29,7 +29,7 @@ bool preload_path(char *path, size_t size)
 	if (!dladdr((void *)(uintptr_t)preload_path, &info) || !info.dli_fname ||
 	    strlen(info.dli_fname) >= size)
 		return false;
-	strcpy(path, info.dli_fname);
+	memcpy(path, info.dli_fname, strlen(info.dli_fname) + 1);
 	return true;
 }
 

@@ -109,18 +109,19 @@ static int check_elf(const char *path, const struct head *head)
 	const ElfW(Ehdr) *elf = (const void *)head->bytes;
 	char theirs[PATH_MAX], ours[PATH_MAX];
 	struct head own;
+	const ElfW(Ehdr) *our_elf = (const void *)own.bytes;
 
 	if (read_head("/proc/self/exe", &own))
 		return CANNOT_RUN;
-	if (head->length < sizeof(*elf) || elf->e_ident[EI_CLASS] != own.bytes[EI_CLASS] ||
-	    elf->e_machine != ((const ElfW(Ehdr) *)(const void *)own.bytes)->e_machine)
+	if (head->length < sizeof(*elf) || elf->e_ident[EI_CLASS] != our_elf->e_ident[EI_CLASS] ||
+	    elf->e_machine != our_elf->e_machine)
 		return refuse(path, "a program for another machine cannot be served");
 	read_interpreter(path, head, theirs);
 	if (!theirs[0])
 		return refuse(path, "a statically linked program cannot be served: nothing can be "
 				    "loaded into it");
 	read_interpreter("/proc/self/exe", &own, ours);
-	if (strcmp(base_name(theirs), base_name(ours)))
+	if (strcmp(base_name(theirs), base_name(ours)) != 0)
 		return refuse(path, "a program with another C library than asyncring-run's cannot "
 				    "be served");
 	if (gains_privileges(path))
@@ -135,7 +136,7 @@ static bool read_script(const struct head *head, char name[PATH_MAX])
 	const char *start = head->bytes + 2;
 	size_t length;
 
-	if (head->length < 3 || memcmp(head->bytes, "#!", 2))
+	if (head->length < 3 || memcmp(head->bytes, "#!", 2) != 0)
 		return false;
 	start += strspn(start, " \t");
 	length = strcspn(start, " \t\n");
@@ -162,7 +163,7 @@ static int check(const char *path)
 			return check_elf(current, &head);
 		if (!read_script(&head, next))
 			return refuse(current, "neither a program nor a script");
-		strcpy(current, next);
+		memcpy(current, next, strlen(next) + 1);
 	}
 	return refuse(path, "too many scripts that run one another");
 }
