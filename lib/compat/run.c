@@ -108,17 +108,19 @@ static bool find_library(char path[PATH_MAX])
 }
 
 /* False: out of memory. */
-static bool set_environment(const struct options *options, const char *library)
+static bool set_environment(const struct options *options, const char *library, bool uncaught)
 {
 	const char *others = getenv("LD_PRELOAD");
-	char *preload;
+	char *preload, settings[64];
 	bool set;
+
+	snprintf(settings, sizeof(settings), "%s,%s", options->stats ? SETTING_STATS : "",
+		 uncaught ? SETTING_UNCAUGHT : "");
 
 	if (asprintf(&preload, "%s%s%s", library, others && *others ? ":" : "",
 		     others ? others : "") < 0)
 		return false;
-	set = !setenv("LD_PRELOAD", preload, 1) &&
-	      !setenv(SETTINGS_VARIABLE, options->stats ? SETTING_STATS : "", 1);
+	set = !setenv("LD_PRELOAD", preload, 1) && !setenv(SETTINGS_VARIABLE, settings, 1);
 	free(preload);
 	return set;
 }
@@ -144,6 +146,7 @@ int main(int argc, char **argv)
 	struct options options = {0};
 	char library[PATH_MAX], program[PATH_MAX];
 	int kernel, error;
+	bool uncaught;
 
 	parse(argc, argv, &options);
 	if (!find_library(library)) {
@@ -166,7 +169,13 @@ int main(int argc, char **argv)
 		return error;
 	if (!can_be_preloaded(library))
 		return EXIT_OURS;
-	if (!set_environment(&options, library)) {
+	uncaught = !check_catch();
+	if (uncaught)
+		fputs("asyncring-run: io_uring calls that programs make with instructions of their "
+		      "own cannot be\ncaught here, only those through liburing's functions or "
+		      "syscall()\n",
+		      stderr);
+	if (!set_environment(&options, library, uncaught)) {
 		fputs("asyncring-run: out of memory\n", stderr);
 		return EXIT_OURS;
 	}

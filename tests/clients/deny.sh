@@ -3,7 +3,8 @@
 #
 # deny denies: a program that makes io_uring's system calls itself is answered as it was told to,
 # and so is what it starts; other calls are left alone. Under asyncring-run it is served, unless the
-# filter kills, which is stronger than any other.
+# filter kills, which is stronger than any other: then asyncring-run says that it cannot be, and all
+# else works.
 #
 # Usage: deny.sh FOLDER-OF-PROGRAMS ASYNCRING-RUN
 set -euo pipefail
@@ -30,7 +31,10 @@ answers EPERM 1 "$deny" EPERM bash -c "exec '$raw_ring'"
 answers "" 159 "$deny" EPERM "$deny" KILL "$raw_ring"
 answers ok 0 "$deny" EPERM "$asyncring_run" "$raw_ring"
 answers ok 0 "$deny" ENOSYS "$asyncring_run" bash -c "exec '$raw_ring'"
-answers "" 159 "$deny" KILL "$asyncring_run" "$raw_ring"
+note='asyncring-run: io_uring calls that programs make with instructions of their own cannot be'
+note+=$'\ncaught here, only those through liburing\'s functions or syscall()'
+answers "$note" 159 "$deny" KILL "$asyncring_run" "$raw_ring"
+answers "$note"$'\nfine' 0 "$deny" KILL "$asyncring_run" echo fine
 answers fine 0 "$deny" KILL echo fine
 answers $'usage: deny EPERM|ENOSYS|KILL COMMAND [ARGUMENT...]' 125 "$deny" EBUSY true
 "$deny" EPERM "$1/there-is-no-such-program" 2>/dev/null || [[ $? -eq 127 ]]

@@ -28,6 +28,12 @@ for answer in "${answers[@]}"; do
 	grep -qx 'all is well' output || fail "it has not come to the end"
 done
 
+say "KILL: who uses syscall() is served even where io_uring calls are deadly"
+rm -rf files
+mkdir files
+served_well KILL node "$script" files
+was_served 3000 OPENAT READV
+
 say "by a script, and through env, which knows nothing of it"
 rm -rf files
 mkdir files

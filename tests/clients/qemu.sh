@@ -70,6 +70,10 @@ for cache in buffered direct; do
 		fail "qemu-img bench has not written what it was told to"
 done
 
+say "KILL: who uses a shared liburing is served even where io_uring calls are deadly"
+served_well KILL qemu-img bench -i io_uring -t none -f raw -c 1000 -d 64 scratch
+was_served 1000 READV
+
 say "ENOSYS: qemu-io, many requests at once"
 rm -f copy
 qemu-img create -q -f qcow2 copy 64M
