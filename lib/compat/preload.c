@@ -50,6 +50,7 @@ __attribute__((constructor)) static void begin(void)
 	report_init();
 	exec_init();
 	settings = getenv(SETTINGS_VARIABLE);
+	rewrite_init(!settings || !strstr(settings, SETTING_TRAP_ONLY));
 	error = settings && strstr(settings, SETTING_UNCAUGHT) ? 0 : trap_install();
 	if (error)
 		dprintf(STDERR_FILENO, "asyncring-run: io_uring calls cannot be caught: %s\n",
