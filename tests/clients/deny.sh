@@ -35,6 +35,10 @@ note='asyncring-run: io_uring calls that programs make with instructions of thei
 note+=$'\ncaught here, only those through liburing\'s functions or syscall()'
 answers "$note" 159 "$deny" KILL "$asyncring_run" "$raw_ring"
 answers "$note"$'\nfine' 0 "$deny" KILL "$asyncring_run" echo fine
+check=$("$deny" KILL "$asyncring_run" --check) && { echo "FAILED: --check is content"; exit 1; }
+[[ $check == *'overruled by one that kills'* ]] || { echo "FAILED: --check: $check"; exit 1; }
+check=$("$deny" EPERM "$asyncring_run" --check)
+[[ $check == *'would be served as well'* ]] || { echo "FAILED: --check: $check"; exit 1; }
 answers fine 0 "$deny" KILL echo fine
 answers $'usage: deny EPERM|ENOSYS|KILL COMMAND [ARGUMENT...]' 125 "$deny" EBUSY true
 "$deny" EPERM "$1/there-is-no-such-program" 2>/dev/null || [[ $? -eq 127 ]]

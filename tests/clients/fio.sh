@@ -51,6 +51,8 @@ for options in "" "--fixedbufs=1" "--registerfiles=1" "--fixedbufs=1 --registerf
 		jobs randrw $options $way
 		served_well "$answer" fio "${common[@]}" --do_verify=1 "${job_list[@]}"
 		was_served "$blocks"
+		[[ $options != *force_async* ]] ||
+			grep -qE 'threads started: [1-9]' "$work/errors" || fail "no thread was counted"
 	done
 done
 
