@@ -41,9 +41,11 @@ static int use_fixed_file(struct request *request, bool borrow)
 	return 0;
 }
 
-/* The batch's pin of the request's descriptor, with a reference for the caller; made if there is
- * none yet. */
-static struct file *pin_in_batch(struct request *request, int *error)
+/*
+ * The batch's pin of the request's descriptor, with a reference for the caller; made if there is
+ * none yet. @socket: it is known to be one.
+ */
+static struct file *pin_in_batch(struct request *request, bool socket, int *error)
 {
 	struct batch *batch = &request->ring->batch;
 	bool position = request->flags & REQ_POSITION;
@@ -53,7 +55,8 @@ static struct file *pin_in_batch(struct request *request, int *error)
 	for (unsigned i = 0; i < batch->pin_count; i++)
 		if (batch->pins[i].fd == fd && (batch->pins[i].position || !position))
 			return file_get(batch->pins[i].file);
-	file = asyncring__file_pin(fd, position, error);
+	file = socket ? asyncring__file_pin_socket(fd, error)
+		      : asyncring__file_pin(fd, position, error);
 	if (file && batch->pin_count < BATCH_PINS) {
 		batch->pins[batch->pin_count].fd = fd;
 		batch->pins[batch->pin_count].position = position;
@@ -70,8 +73,11 @@ static void drop_pins(struct ring *ring)
 		asyncring__file_put(batch->pins[--batch->pin_count].file);
 }
 
-/* Let the request keep its file beyond the submission. 0 or a negative errno. */
-static int keep_file(struct request *request)
+/*
+ * Let the request keep its file beyond the submission. @tried: it has found that it must wait. 0 or
+ * a negative errno.
+ */
+static int keep_file(struct request *request, bool tried)
 {
 	int error = 0;
 
@@ -81,7 +87,7 @@ static int keep_file(struct request *request)
 	} else if (request->op->properties & OP_FILE && !request->file) {
 		if (request->flags & ASYNCRING_SQE_FIXED_FILE)
 			return use_fixed_file(request, false);
-		request->file = pin_in_batch(request, &error);
+		request->file = pin_in_batch(request, tried && request->flags & REQ_SOCKET, &error);
 	}
 	return error;
 }
@@ -278,7 +284,7 @@ static bool punt(struct request *request, enum punt_to to)
 		request->flags |= REQ_PREP_FAILED;
 		return end_with(request, error);
 	}
-	error = keep_file(request);
+	error = keep_file(request, to == TO_POLLER && !(request->flags & REQ_POLL_FIRST));
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
@@ -294,6 +300,9 @@ static bool punt(struct request *request, enum punt_to to)
 			begin_to_wait(request);
 			return false;
 		}
+		/* Not a socket after all. Nobody else has got it yet. */
+		if (error == -EPERM && request->flags & REQ_SOCKET && !request->fixed_file)
+			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER)
 			return end_unarmed(request, error);
 	}
@@ -456,6 +465,9 @@ void asyncring__batch_finish(struct ring *ring)
 		} else
 			break;
 	}
+	if (batch->announce)
+		asyncring__cq_announce(ring);
+	batch->announce = false;
 	drop_pins(ring);
 	batch->file_size = FILE_SIZE_UNKNOWN;
 }

@@ -107,12 +107,28 @@ struct batch {
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/*
+	 * In a submission, on the submitter's stack; else not valid. While its requests are of one
+	 * operation: what has been copied for one of them, and may serve the next.
+	 */
+	struct ahead *ahead;
+	/* CQEs were posted of requests that go on, and nobody has been told of them yet. */
+	bool announce;
 	/* Something was armed that may be due already, and has not been looked at yet. */
 	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
+};
+
+/* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
+struct ahead {
+	uint64_t from;
+	size_t length; /* 0: nothing */
+	bool wanted;   /* there are several requests */
+	unsigned char bytes[1024];
+	unsigned char last; /* nearest to the application on its stack */
 };
 
 enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };

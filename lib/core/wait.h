@@ -42,6 +42,9 @@ void asyncring__wake(struct ring *ring, const struct wake *wake);
 /* Let go of what waiting has left with the ring, which nobody else knows any more. */
 void asyncring__wait_release(struct ring *ring);
 
+/* Does a thread wait that does not drive? cq_lock held. */
+bool asyncring__waited_for(const struct ring *ring);
+
 /*
  * Nobody drives the poller, though it has to be: get the waiters up, so that one does. False if
  * there is none. No lock held.

@@ -29,11 +29,11 @@ enum { CLOCKS = ASYNCRING_TIMEOUT_BOOTTIME | ASYNCRING_TIMEOUT_REALTIME };
 
 /* ---- preparation ---- */
 
-static int read_time(uint64_t address, int64_t *ns)
+static int read_time(struct ring *ring, uint64_t address, int64_t *ns)
 {
 	struct __kernel_timespec time;
 
-	if (asyncring__copy_in(&time, address, sizeof(time)))
+	if (asyncring__copy_in_ahead(ring, &time, address, sizeof(time)))
 		return -EFAULT;
 	if (time.tv_sec < 0 || time.tv_nsec < 0)
 		return -EINVAL;
@@ -60,7 +60,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe)
 	timeout->timer.clock = flags & ASYNCRING_TIMEOUT_BOOTTIME   ? TIMER_BOOTTIME
 			       : flags & ASYNCRING_TIMEOUT_REALTIME ? TIMER_REALTIME
 								    : TIMER_MONOTONIC;
-	return read_time(sqe->addr, &timeout->interval);
+	return read_time(request->ring, sqe->addr, &timeout->interval);
 }
 
 int asyncring__timeout_prep(struct request *request, const struct asyncring_sqe *sqe)
@@ -205,7 +205,7 @@ int asyncring__timeout_remove_prep(struct request *request, const struct asyncri
 		return remove->flags ? -EINVAL : 0;
 	if (remove->flags & ~(uint32_t)(UPDATES | ASYNCRING_TIMEOUT_ABS))
 		return -EINVAL;
-	return read_time(sqe->addr2, &remove->time);
+	return read_time(request->ring, sqe->addr2, &remove->time);
 }
 
 /* The timer starts again, and waits for its time alone. */

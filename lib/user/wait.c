@@ -98,15 +98,15 @@ static struct asyncring_getevents_arg wait_arg(struct __kernel_timespec *ts, uns
 static int get_cqe_limited(struct asyncring *ring, struct asyncring_cqe **cqe_ptr, unsigned submit,
 			   unsigned wait_nr, struct asyncring_getevents_arg *arg)
 {
-	struct wait wait = {
-		.submit = submit,
-		.wait_nr = wait_nr,
-		.flags = ASYNCRING_ENTER_EXT_ARG,
-		.arg = arg,
-		.size = sizeof(*arg),
-		.timed = arg->ts,
-	};
+	struct wait wait = {.submit = submit, .wait_nr = wait_nr};
 
+	/* Without all of them it is a plain wait, which spares the other side to read of them. */
+	if (arg->ts || arg->min_wait_usec || arg->sigmask) {
+		wait.flags = ASYNCRING_ENTER_EXT_ARG;
+		wait.arg = arg;
+		wait.size = sizeof(*arg);
+		wait.timed = arg->ts;
+	}
 	return get_cqe(ring, cqe_ptr, &wait);
 }
 
