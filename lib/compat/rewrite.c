@@ -12,10 +12,12 @@
  * Why it is safe while other threads run there: the two instructions have the same length and are
  * exchanged by one store within an aligned word, so that whoever comes finds one or the other; who
  * has the number in the register already comes to the `syscall`, which stays, and traps as before;
- * and so does who jumps to it from elsewhere. Only text of a file, mapped privately, is changed,
- *and only in this process. Wherever something is not as expected - other instructions, another
- * alignment, a system that does not allow text to be changed, no room in reach - the calls go on to
- * trap.
+ * and so does who jumps to it from elsewhere. Where they do not lie in an aligned word they are
+ * exchanged only if there is no other thread.
+ *
+ * Only text of a file that is mapped privately is changed, and only in this process. Wherever
+ * something is not as expected (other instructions, a system that does not let text be changed, no
+ * room in reach) the calls go on to trap.
  *
  * What is called this way may run anywhere, as the handler of the trap may. The table is shared by
  * all threads: an address is written once, by compare and exchange; who counts a place to its last
@@ -40,8 +42,8 @@ enum {
 };
 
 static struct place {
-	_Atomic uintptr_t
-		behind;		/* the address behind `syscall`; 0: free. Relaxed: only compared */
+	/* The address behind `syscall`; 0: free. Relaxed: it is only compared. */
+	_Atomic uintptr_t behind;
 	_Atomic unsigned traps; /* relaxed: it only counts */
 } places[PLACES];
 
@@ -183,11 +185,26 @@ static bool is_text(uintptr_t start, uintptr_t end)
 	return found;
 }
 
+/* Has the process no other thread? A directory has a link from each that is in it. */
+static bool is_alone(void)
+{
+	struct stat status;
+
+	return !sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0) &&
+	       status.st_nlink == 2 + 1;
+}
+
+/* It is text. */
 static bool is_expected(const unsigned char *place)
 {
 	static const unsigned char expected[CALL] = {0xb8, 0xaa, 0x01, 0x00, 0x00, 0x0f, 0x05};
 
-	return (uintptr_t)place % 8 <= 8 - MOV && !memcmp(place, expected, CALL);
+	return !memcmp(place, expected, CALL) && (uintptr_t)place % PAGE <= PAGE - MOV;
+}
+
+static bool in_a_word(const unsigned char *place)
+{
+	return (uintptr_t)place % sizeof(uint64_t) <= sizeof(uint64_t) - MOV;
 }
 
 /* ---- changing it ---- */
@@ -258,26 +275,35 @@ static unsigned char *make_detour(uintptr_t place)
 	return NULL;
 }
 
+/* By one store, whatever other threads do. */
+static void store_in_word(unsigned char *place, const unsigned char bytes[MOV])
+{
+	const size_t at = (uintptr_t)place % sizeof(uint64_t);
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)(place - at);
+	uint64_t old, new;
+
+	/* Should somebody else change text here, a debugger, none of it is lost. */
+	old = atomic_load_explicit(word, memory_order_relaxed);
+	do {
+		new = old;
+		memcpy((unsigned char *)&new + at, bytes, MOV);
+	} while (!atomic_compare_exchange_weak_explicit(word, &old, new, memory_order_seq_cst,
+							memory_order_relaxed));
+}
+
 /* The instruction at @place becomes a jump to @to. */
 static bool exchange(unsigned char *place, uintptr_t to)
 {
-	const size_t at = (uintptr_t)place % 8;
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)(place - at);
 	void *page = (void *)((uintptr_t)place & ~(uintptr_t)(PAGE - 1));
-	unsigned char bytes[8], jump[MOV];
-	uint64_t old, new;
+	unsigned char jump[MOV];
 
 	if (sys(SYS_mprotect, page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))
 		return false;
 	encode_jump(jump, (uintptr_t)place, to);
-	/* Should somebody else change text here, a debugger, none of it is lost. */
-	old = atomic_load_explicit(word, memory_order_relaxed);
-	do {
-		memcpy(bytes, &old, sizeof(bytes));
-		memcpy(bytes + at, jump, MOV);
-		memcpy(&new, bytes, sizeof(new));
-	} while (!atomic_compare_exchange_weak_explicit(word, &old, new, memory_order_seq_cst,
-							memory_order_relaxed));
+	if (in_a_word(place))
+		store_in_word(place, jump);
+	else
+		memcpy(place, jump, MOV);
 	sys(SYS_mprotect, page, PAGE, PROT_READ | PROT_EXEC);
 	/* All threads fetch it anew. */
 	if (!sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0))
@@ -289,7 +315,12 @@ static void rewrite(uintptr_t behind)
 {
 	unsigned char *place = (unsigned char *)(behind - CALL), *detour;
 
+	/* The child of a vfork has the memory of a process whose threads it cannot see. */
+	if (sys(SYS_getpid) != preload_pid())
+		return;
 	if (!is_text(behind - CALL, behind) || !is_expected(place))
+		return;
+	if (!in_a_word(place) && !is_alone())
 		return;
 	detour = make_detour((uintptr_t)place);
 	if (detour && !exchange(place, (uintptr_t)detour))
