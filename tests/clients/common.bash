@@ -33,6 +33,7 @@ clean_up() {
 	rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 143' HUP INT TERM
 cd "$work"
 
 say() {
