@@ -26,6 +26,7 @@
  * for one that is completing.
  */
 #include "futex_state.h"
+#include "../core/statistics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -448,6 +449,7 @@ struct futex_thread *asyncring__futex_start_thread(void)
 		asyncring__free(thread);
 		return NULL;
 	}
+	statistics_count(STATISTIC_THREADS);
 	list_append(&futex.threads, &thread->node);
 	futex.count++;
 	return thread;

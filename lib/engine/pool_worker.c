@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "pool_state.h"
+#include "../core/statistics.h"
 
 enum { STACK_BYTES = 128 * 1024 };
 
@@ -221,6 +222,8 @@ static int create_thread(struct worker *worker)
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	/* What pthread_create tries may leave its mark there. */
 	errno = saved_errno;
+	if (!error)
+		statistics_count(STATISTIC_THREADS);
 	return error;
 }
 
