@@ -9,10 +9,9 @@ void asyncring__count_wait_init(struct count_wait *wait)
 	atomic_store_explicit(&wait->posted, 0, memory_order_relaxed);
 }
 
-/* While a request counts, its own number stands where that of a ready file would. */
-static uint32_t due_of(const struct list *node)
+static uint64_t due_of(const struct list *node)
 {
-	return container_of(node, struct request, node)->ready_events;
+	return container_of(node, struct request, node)->count_due;
 }
 
 static void publish(struct count_wait *wait)
@@ -30,13 +29,13 @@ void asyncring__count_add(struct request *request, uint32_t count)
 {
 	struct count_wait *wait = &request->ring->count_wait;
 	struct list *after = &wait->requests;
-	uint32_t due = atomic_load_explicit(&wait->posted, memory_order_seq_cst) + count;
+	uint64_t due = atomic_load_explicit(&wait->posted, memory_order_seq_cst) + count;
 
-	request->ready_events = due;
+	request->count_due = due;
 	/* Behind those that are due at the same time. */
 	do
 		after = after->prev;
-	while (after != &wait->requests && (int32_t)(due_of(after) - due) > 0);
+	while (after != &wait->requests && due_of(after) > due);
 	list_append(after->next, &request->node);
 	publish(wait);
 }
@@ -53,8 +52,8 @@ bool asyncring__count_reached(struct ring *ring)
 
 	if (!atomic_load_explicit(&wait->any, memory_order_seq_cst))
 		return false;
-	return (int32_t)(atomic_load_explicit(&wait->posted, memory_order_seq_cst) -
-			 atomic_load_explicit(&wait->due, memory_order_relaxed)) >= 0;
+	return atomic_load_explicit(&wait->posted, memory_order_seq_cst) >=
+	       atomic_load_explicit(&wait->due, memory_order_relaxed);
 }
 
 void asyncring__count_release(struct ring *ring)
