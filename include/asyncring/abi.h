@@ -892,7 +892,7 @@ struct asyncring_zcrx_ifq_reg {
 	__u64 region_ptr; /* address of a struct asyncring_region_desc */
 	struct asyncring_zcrx_offsets offsets;
 	__u32 zcrx_id;
-	__u32 __resv2;
+	__u32 rx_buf_len; /* of later kernels */
 	__u64 __resv[3];
 };
 

@@ -140,6 +140,14 @@
 #if __has_include(<linux/fs.h>)
 #include <linux/fs.h>
 #endif
+#if __has_include(<linux/blkdev.h>)
+#include <linux/blkdev.h>
+#endif
+
+/* The command of a block device; its older headers do not know it. */
+#ifndef BLOCK_URING_CMD_DISCARD
+#define BLOCK_URING_CMD_DISCARD _IO(0x12, 0)
+#endif
 
 /* sqe->flags */
 #define IOSQE_ASYNC		   ASYNCRING_SQE_ASYNC
@@ -457,5 +465,7 @@
 #define IO_URING_QUERY_OPCODES		ASYNCRING_QUERY_OPCODES
 #define IO_WQ_BOUND			ASYNCRING_WQ_BOUND
 #define IO_WQ_UNBOUND			ASYNCRING_WQ_UNBOUND
+
+#include "later.h"
 
 #endif
