@@ -148,6 +148,26 @@ static uint32_t nonempty(const struct request *request, bool full)
 		       : 0;
 }
 
+/*
+ * Is another attempt worth it after this receive? On a stream if there is known to be more, or the
+ * poller has told that the peer has ended it: then the end is there to be received.
+ */
+static bool more_to_come(struct request *request, uint32_t cqe_flags)
+{
+	return !stream(request) || cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY ||
+	       request->ready_events & EPOLLRDHUP;
+}
+
+/*
+ * The length of a bundle is also what it may take before others have their turn. (That of a single
+ * receive is no more than a buffer, and TURN_MAX of them are a turn.)
+ */
+static bool turn_is_over(const struct request *request)
+{
+	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE &&
+	       request_data(request, const struct recv)->length;
+}
+
 static bool truncated(const struct recv *recv, const struct shot *shot)
 {
 	return recv->flags & MSG_WAITALL && shot->header.flags & (MSG_TRUNC | MSG_CTRUNC);
@@ -184,7 +204,7 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 						      truncated(recv, &shot) ||
 							      (!full && recv->flags & MSG_WAITALL));
 		}
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		if (turn_is_over(request) || !more_to_come(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
@@ -271,7 +291,7 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, used, false);
 		}
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		if (!more_to_come(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
