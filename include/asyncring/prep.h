@@ -649,8 +649,10 @@ static inline void asyncring_prep_cancel_fd(struct asyncring_sqe *sqe, int fd, u
  * Timeouts: io_uring_prep_timeout(3), io_uring_prep_link_timeout(3)
  *
  * flags are ASYNCRING_TIMEOUT_*. The clock is CLOCK_MONOTONIC unless they say otherwise. ts: until
- * submitted. cqe->res: -ETIME when the time ran out, 0 when count completions came first,
- * -ECANCELED when it was removed.
+ * submitted. With ASYNCRING_TIMEOUT_IMMEDIATE_ARG the address field (sqe->addr, that of an update
+ * sqe->addr2) has the time itself, in nanoseconds, to be set after the prep function. cqe->res:
+ * -ETIME when the time ran out, 0 when count completions came first, -ECANCELED when it was
+ * removed.
  */
 
 /* A timer, ended early by count further completions on the ring unless count is 0. */

@@ -14,9 +14,6 @@
 /* params.flags: the submission queue is taken from its beginning each time. */
 #define IORING_SETUP_SQ_REWIND (1U << 20)
 
-/* sqe->timeout_flags: sqe->addr is the time, in nanoseconds. */
-#define IORING_TIMEOUT_IMMEDIATE_ARG (1U << 7)
-
 /* Register calls */
 #define IORING_REGISTER_ZCRX_CTRL  36
 #define IORING_REGISTER_BPF_FILTER 37
