@@ -11,6 +11,7 @@
 
 static struct asyncring ring;
 static unsigned outstanding;
+static unsigned current_flags;
 
 /* Being woken up costs more than handling a completion: wait for several where many are due. */
 #define WAIT_MAX 16
@@ -20,6 +21,11 @@ int loop_open(unsigned entries)
 	/* One thread submits and reaps: with these flags the ring spares what others would need. */
 	return asyncring_queue_init(entries, &ring,
 				    ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN);
+}
+
+struct asyncring *loop_ring(void)
+{
+	return &ring;
 }
 
 int loop_register_buffers(const struct iovec *buffers, unsigned count)
@@ -63,17 +69,20 @@ void loop_forget(struct asyncring_sqe *sqe)
 	sqe->flags |= ASYNCRING_SQE_CQE_SKIP_SUCCESS;
 }
 
+unsigned loop_flags(void)
+{
+	return current_flags;
+}
+
 unsigned loop_outstanding(void)
 {
 	return outstanding;
 }
 
-int loop_run(struct __kernel_timespec *timeout)
+int loop_wait(unsigned wanted, struct __kernel_timespec *timeout)
 {
-	unsigned wanted = 1 + outstanding / 4;
 	struct asyncring_cqe *cqe;
-	int result = asyncring_submit_and_wait_timeout(
-		&ring, &cqe, wanted < WAIT_MAX ? wanted : WAIT_MAX, timeout, NULL);
+	int result = asyncring_submit_and_wait_timeout(&ring, &cqe, wanted, timeout, NULL);
 
 	if (result < 0 && !transient(result))
 		return result;
@@ -81,14 +90,24 @@ int loop_run(struct __kernel_timespec *timeout)
 		struct pending *pending = asyncring_cqe_get_data(cqe);
 		int outcome = cqe->res;
 
+		current_flags = cqe->flags;
 		/* The entry goes back first: the function called may need room for new ones. */
 		asyncring_cqe_seen(&ring, cqe);
 		if (pending) {
-			outstanding--;
+			/* A multishot request is outstanding until it says otherwise. */
+			if (!(current_flags & ASYNCRING_CQE_F_MORE))
+				outstanding--;
 			pending->done(pending, outcome);
 		}
 	}
 	return 0;
+}
+
+int loop_run(struct __kernel_timespec *timeout)
+{
+	unsigned wanted = 1 + outstanding / 4;
+
+	return loop_wait(wanted < WAIT_MAX ? wanted : WAIT_MAX, timeout);
 }
 
 void loop_close(void)

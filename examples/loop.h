@@ -2,7 +2,7 @@
 /*
  * loop: one ring and the functions to call when its requests complete. Whatever has a request in
  * flight embeds a struct pending; the completion calls its DONE function, which starts the next
- * step. One loop per program, one thread.
+ * step. A multishot request calls it again and again. One loop per program, one thread.
  *
  *	struct asyncring_sqe *sqe = loop_request();
  *
@@ -24,6 +24,9 @@ struct pending {
 /* Sets up the ring; ENTRIES bounds a batch, not what is in flight. 0 or a negative errno. */
 int loop_open(unsigned entries);
 
+/* The ring itself, to register what is not mentioned here. */
+struct asyncring *loop_ring(void);
+
 /* Registers COUNT buffers for the *_fixed requests; 0 or a negative errno. */
 int loop_register_buffers(const struct iovec *buffers, unsigned count);
 
@@ -37,6 +40,9 @@ void loop_expect(struct asyncring_sqe *sqe, struct pending *pending,
 /* Says that nobody wants to know. */
 void loop_forget(struct asyncring_sqe *sqe);
 
+/* For a DONE function: the ASYNCRING_CQE_F_* flags of the completion it was called for. */
+unsigned loop_flags(void);
+
 /* How many requests have not completed yet, forgotten ones aside. */
 unsigned loop_outstanding(void);
 
@@ -46,6 +52,9 @@ unsigned loop_outstanding(void);
  * negative errno, after which the loop is of no more use.
  */
 int loop_run(struct __kernel_timespec *timeout);
+
+/* The same, waiting for WANTED completions: servers answer the first at once. 0 waits for none. */
+int loop_wait(unsigned wanted, struct __kernel_timespec *timeout);
 
 /* Waits for what is in flight and frees the ring. */
 void loop_close(void);

@@ -170,6 +170,9 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags);
 
+/* Wake and notify whoever waits for what was posted in a batch by the way. */
+void asyncring__cq_announce(struct ring *ring);
+
 /*
  * Post a CQE that belongs to no request (messages from other rings): what @from says, its list node
  * excepted. 0 or -ENOMEM.
@@ -241,6 +244,12 @@ int asyncring__buffer_contains(const struct buffer *buffer, uint64_t address, ui
 
 /* 0 or -EFAULT; never a fault. */
 int asyncring__copy_in(void *to, uint64_t from, size_t length);
+/*
+ * The same for what lies close together where several requests of a submission have it: more is
+ * copied than is asked for, and what others ask for by then is there. For prep() of operations that
+ * write nothing to the application's memory. submit_lock held.
+ */
+int asyncring__copy_in_ahead(struct ring *ring, void *to, uint64_t from, size_t length);
 int asyncring__copy_out(uint64_t to, const void *from, size_t length);
 /* A copy of the string at @from in *copy (free with asyncring__free); -EFAULT, -ENAMETOOLONG,
  * -ENOMEM. */

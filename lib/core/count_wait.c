@@ -14,6 +14,7 @@ static uint64_t due_of(const struct list *node)
 	return container_of(node, struct request, node)->count_due;
 }
 
+/* cq_lock held. */
 static void publish(struct count_wait *wait)
 {
 	bool any = !list_empty(&wait->requests);
@@ -21,16 +22,18 @@ static void publish(struct count_wait *wait)
 	if (any)
 		atomic_store_explicit(&wait->due, due_of(wait->requests.next),
 				      memory_order_relaxed);
-	/* Sequentially consistent, as the increment in cq.c: one of the two sees the other. */
-	atomic_store_explicit(&wait->any, any, memory_order_seq_cst);
+	atomic_store_explicit(&wait->any, any, memory_order_relaxed);
 }
 
 void asyncring__count_add(struct request *request, uint32_t count)
 {
-	struct count_wait *wait = &request->ring->count_wait;
+	struct ring *ring = request->ring;
+	struct count_wait *wait = &ring->count_wait;
 	struct list *after = &wait->requests;
-	uint64_t due = atomic_load_explicit(&wait->posted, memory_order_seq_cst) + count;
+	uint64_t due;
 
+	lock_acquire(&ring->control->cq_lock);
+	due = atomic_load_explicit(&wait->posted, memory_order_relaxed) + count;
 	request->count_due = due;
 	/* Behind those that are due at the same time. */
 	do
@@ -38,21 +41,29 @@ void asyncring__count_add(struct request *request, uint32_t count)
 	while (after != &wait->requests && due_of(after) > due);
 	list_append(after->next, &request->node);
 	publish(wait);
+	lock_release(&ring->control->cq_lock);
+}
+
+static void take_out(struct ring *ring, struct list *node)
+{
+	lock_acquire(&ring->control->cq_lock);
+	list_remove(node);
+	publish(&ring->count_wait);
+	lock_release(&ring->control->cq_lock);
 }
 
 void asyncring__count_remove(struct request *request)
 {
-	list_remove(&request->node);
-	publish(&request->ring->count_wait);
+	take_out(request->ring, &request->node);
 }
 
 bool asyncring__count_reached(struct ring *ring)
 {
 	struct count_wait *wait = &ring->count_wait;
 
-	if (!atomic_load_explicit(&wait->any, memory_order_seq_cst))
+	if (!atomic_load_explicit(&wait->any, memory_order_relaxed))
 		return false;
-	return atomic_load_explicit(&wait->posted, memory_order_seq_cst) >=
+	return atomic_load_explicit(&wait->posted, memory_order_relaxed) >=
 	       atomic_load_explicit(&wait->due, memory_order_relaxed);
 }
 
@@ -61,9 +72,9 @@ void asyncring__count_release(struct ring *ring)
 	struct count_wait *wait = &ring->count_wait;
 
 	while (asyncring__count_reached(ring)) {
-		struct list *node = list_take_first(&wait->requests);
+		struct list *node = wait->requests.next;
 
-		publish(wait);
+		take_out(ring, node);
 		asyncring__request_ready(container_of(node, struct request, node), 1);
 	}
 }

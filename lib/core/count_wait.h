@@ -3,8 +3,9 @@
  * Parked requests that wait for a number of completions on their ring: TIMEOUT with a count.
  *
  * Completions are counted as they are posted, by any thread under cq_lock; those of timeouts are
- * not. Whoever posts looks afterwards whether the nearest number is reached (a hint, relaxed; it
- * reads its own increment) and then releases those requests under submit_lock.
+ * not. Whoever posts looks afterwards whether the nearest number is reached (a hint, without the
+ * lock; it reads its own increment) and then releases those requests under submit_lock. A request
+ * begins to count under cq_lock: either it has seen a poster's increment, or the poster sees it.
  */
 #ifndef ASYNCRING__COUNT_WAIT_H
 #define ASYNCRING__COUNT_WAIT_H
@@ -20,14 +21,22 @@ struct ring;
 
 struct count_wait {
 	struct list requests; /* request.node, the nearest first; submit_lock */
-	/* Written under submit_lock. */
+	/* Written under submit_lock and cq_lock, read without: relaxed. */
 	_Atomic bool any;
 	_Atomic uint64_t due; /* the nearest, meaningless unless `any` */
-	/* Completions posted, without those of timeouts. Written under cq_lock. */
+	/* Completions posted, without those of timeouts. Written under cq_lock. Relaxed. */
 	_Atomic uint64_t posted;
 };
 
 void asyncring__count_wait_init(struct count_wait *wait);
+
+/* One more. cq_lock held. */
+static inline void asyncring__count_posted(struct count_wait *wait)
+{
+	uint32_t posted = atomic_load_explicit(&wait->posted, memory_order_relaxed);
+
+	atomic_store_explicit(&wait->posted, posted + 1, memory_order_relaxed);
+}
 
 /* @request, which is being parked, is ready after @count more completions. submit_lock held. */
 void asyncring__count_add(struct request *request, uint32_t count);

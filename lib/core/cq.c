@@ -14,6 +14,7 @@
  */
 #include "../engine/poller.h"
 #include "core.h"
+#include "statistics.h"
 #include "wait.h"
 
 /* CQEs from the last flush of the tail to now, not yet visible. */
@@ -127,11 +128,7 @@ static bool write_counted(struct cq_writer *writer, const struct completion *com
 	if (completion->timeout)
 		ring->timeouts++;
 	else
-		/* Sequentially consistent: see count_wait.h. */
-		atomic_store_explicit(
-			&ring->count_wait.posted,
-			atomic_load_explicit(&ring->count_wait.posted, memory_order_relaxed) + 1,
-			memory_order_seq_cst);
+		asyncring__count_posted(&ring->count_wait);
 	return true;
 }
 
@@ -165,6 +162,7 @@ static void post_locked(struct ring *ring, struct list *list)
 		if (write_counted(&writer, completion))
 			continue;
 		writer.room = 0;
+		statistics_count(STATISTIC_OVERFLOWS);
 		list_remove(node);
 		list_append(&ring->backlog, node);
 	}
@@ -230,6 +228,17 @@ static bool comes_after_deferred(const struct ring *ring)
 		atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed));
 }
 
+void asyncring__cq_announce(struct ring *ring)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+}
+
 bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags)
 {
@@ -241,7 +250,6 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 		.timeout = request->completion.timeout,
 	};
 	struct cq_writer writer;
-	struct wake wake;
 	bool written;
 
 	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
@@ -259,10 +267,11 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 		return false;
 	}
 	writer_commit(&writer);
-	wake = asyncring__wake_prepare(ring);
 	lock_release(&ring->control->cq_lock);
-	asyncring__wake(ring, &wake);
-	asyncring__notify(ring, &wake, false);
+	if (issue_flags & ISSUE_LOCKED)
+		ring->batch.announce = true;
+	else
+		asyncring__cq_announce(ring);
 	return true;
 }
 

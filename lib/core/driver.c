@@ -49,7 +49,8 @@ bool asyncring__driver_begin(struct ring *ring, uint32_t tail, bool *drives)
 	if (!*drives)
 		become_driver(driver);
 	*drives = true;
-	driver->asleep = driver->waits = true;
+	atomic_store_explicit(&driver->asleep, true, memory_order_relaxed);
+	driver->waits = true;
 	driver->tail = tail;
 	return true;
 }
@@ -82,9 +83,7 @@ int asyncring__driver_sleep(struct ring *ring, int64_t until, const sigset_t *ma
 
 void asyncring__driver_awake(struct ring *ring)
 {
-	lock_acquire(&ring->control->cq_lock);
-	ring->driver.asleep = false;
-	lock_release(&ring->control->cq_lock);
+	atomic_store_explicit(&ring->driver.asleep, false, memory_order_relaxed);
 }
 
 void asyncring__driver_hurry(struct ring *ring)
@@ -92,8 +91,7 @@ void asyncring__driver_hurry(struct ring *ring)
 	bool asleep;
 
 	lock_acquire(&ring->control->cq_lock);
-	asleep = ring->driver.asleep;
-	ring->driver.asleep = false;
+	asleep = driver_rouse(&ring->driver);
 	lock_release(&ring->control->cq_lock);
 	if (asleep)
 		asyncring__poller_wake(ring_poller(ring));
@@ -129,12 +127,21 @@ static void find_successor(struct ring *ring)
 
 void asyncring__driver_leave(struct ring *ring)
 {
+	bool waited_for;
+
 	lock_acquire(&ring->control->cq_lock);
-	ring->driver.present = ring->driver.asleep = ring->driver.waits = false;
+	ring->driver.present = ring->driver.waits = false;
+	asyncring__driver_awake(ring);
+	waited_for = asyncring__waited_for(ring);
 	lock_release(&ring->control->cq_lock);
 	if (ring_defers(ring))
 		show_timers(ring);
-	find_successor(ring);
+	if (!asyncring__driver_needed(ring))
+		return;
+	if (waited_for)
+		asyncring__wake_all(ring);
+	else
+		asyncring__attend(ring);
 }
 
 /* Become the driver without sleeping, unless there is one. */
@@ -165,7 +172,10 @@ void asyncring__drive_wanted(struct ring *ring)
 {
 	if (ring_defers(ring) && ring_poller(ring))
 		show_timers(ring);
-	if (asyncring__driver_needed(ring) && !asyncring__attended(ring))
+	/* Its owner's alone: that is who has called, so nobody waits. */
+	if (!asyncring__driver_needed(ring))
+		asyncring__attend_release(ring);
+	else if (asyncring__attend_needed(ring))
 		find_successor(ring);
 }
 
@@ -173,6 +183,8 @@ void asyncring__drive_wanted_locked(struct ring *ring)
 {
 	if (ring_defers(ring) && ring_poller(ring))
 		asyncring__timers_show(ring);
-	if (asyncring__driver_needed(ring) && !asyncring__attended(ring))
+	if (!asyncring__driver_needed(ring))
+		asyncring__attend_release(ring);
+	else if (!asyncring__attended(ring))
 		find_successor(ring);
 }

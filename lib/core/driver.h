@@ -6,6 +6,7 @@
 #define ASYNCRING__DRIVER_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,11 +15,25 @@ struct ring;
 /* Guarded by the ring's cq_lock. */
 struct driver {
 	bool present; /* somebody drives */
-	bool asleep;  /* and sleeps, or is about to, until it is woken */
-	bool waits;   /* for the CQ tail `tail`; without it only for events */
+	/*
+	 * And sleeps, or is about to, until it is woken. The driver itself clears it without the
+	 * lock, relaxed: who sees that too late wakes it in vain.
+	 */
+	_Atomic bool asleep;
+	bool waits; /* for the CQ tail `tail`; without it only for events */
 	uint32_t tail;
 	uint32_t rounds; /* how often somebody began to drive */
 };
+
+/* Is it asleep? Then the caller wakes it, once the lock is released. cq_lock held. */
+static inline bool driver_rouse(struct driver *driver)
+{
+	/* Relaxed: set under the lock. */
+	if (!atomic_load_explicit(&driver->asleep, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&driver->asleep, false, memory_order_relaxed);
+	return true;
+}
 
 /* Has the ring anything to be driven for? A hint. */
 bool asyncring__driver_needed(struct ring *ring);

@@ -12,6 +12,7 @@
 #include "region.h"
 #include "registered_ring.h"
 #include "setup.h"
+#include "statistics.h"
 #include "wait.h"
 
 enum {
@@ -243,6 +244,7 @@ int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, uns
 	struct ring *ring;
 	int result = 0;
 
+	statistics_count(STATISTIC_ENTERS);
 	if (flags & ~(unsigned)ENTER_FLAGS)
 		return -EINVAL;
 	if (flags & ASYNCRING_ENTER_REGISTERED_RING)

@@ -13,7 +13,9 @@
  * question and the close is dropped, for the two are not one call.
  *
  * Hazard H2. Descriptors are few. Requests of one submission share a duplicate (issue.c), and
- * duplicates get high numbers, out of the way of applications that count on the low ones.
+ * duplicates get high numbers, out of the way of applications that count on the low ones. One
+ * descriptor's duplicates get the same number again and again, if it is free: an epoll set that
+ * still has a file under that number need not take it anew (poller.c).
  *
  * fork() waits for files.lock (fork.c), so a child knows every duplicate that was made, but not
  * those just being closed: a close may take long (the last one of a deleted file, a network file
@@ -29,6 +31,8 @@ enum {
 	/* Where the library's own descriptors begin, if the limit allows; never 0, 1 or 2. */
 	FIRST_NUMBER = 512,
 	FIRST_NUMBER_IN_NEED = 3,
+	/* Descriptors from here on have no number of their own for their duplicates. */
+	HOMES = 32768,
 	/* Structures kept for the next pins. */
 	UNUSED_MAX = 64,
 	/* After that many locks that do not mind a close, one that does is taken for granted. */
@@ -59,6 +63,34 @@ static int duplicate(int fd)
 	if (copy == -EINVAL || copy == -EMFILE)
 		copy = sys_fcntl(fd, F_DUPFD_CLOEXEC, FIRST_NUMBER_IN_NEED);
 	return copy;
+}
+
+/*
+ * The number that the duplicates of @fd are to have, 0: none. Beyond all descriptors that ever had
+ * one, so that as a rule nobody else is there.
+ */
+static int home_of(int fd)
+{
+	/* A power of two. Relaxed: one that is too small costs time, nothing else. */
+	static _Atomic int beyond = FIRST_NUMBER;
+	int start = atomic_load_explicit(&beyond, memory_order_relaxed);
+
+	if (fd < 0 || fd >= HOMES)
+		return 0;
+	if (fd >= start) {
+		while (fd >= start)
+			start *= 2;
+		atomic_store_explicit(&beyond, start, memory_order_relaxed);
+	}
+	return start + fd;
+}
+
+static int duplicate_at_home(int fd)
+{
+	int home = home_of(fd);
+	int copy = home ? sys_fcntl(fd, F_DUPFD_CLOEXEC, home) : -EINVAL;
+
+	return copy == -EINVAL || copy == -EMFILE ? duplicate(fd) : copy;
 }
 
 int asyncring__file_move_up(int fd)
@@ -144,18 +176,14 @@ static bool locks_stand(const struct file *file)
 
 /* ---- structures ---- */
 
-/* Zeroed, one reference; NULL: out of memory. */
+/* Zeroed, one reference, in no list; NULL: out of memory. files.lock held. */
 static struct file *new_file(void)
 {
+	struct list *node = list_take_first(&files.unused);
 	struct file *file;
-	struct list *node;
 
-	pthread_mutex_lock(&files.lock);
-	node = list_take_first(&files.unused);
-	if (node)
-		files.unused_count--;
-	pthread_mutex_unlock(&files.lock);
 	if (node) {
+		files.unused_count--;
 		file = container_of(node, struct file, node);
 		memset(file, 0, sizeof(*file));
 	} else {
@@ -167,26 +195,15 @@ static struct file *new_file(void)
 	return file;
 }
 
-/* @file is in no list, and nobody knows it. */
+/* @file is in no list, and nobody knows it. files.lock held. */
 static void recycle(struct file *file)
 {
-	bool keep;
-
-	pthread_mutex_lock(&files.lock);
-	keep = files.unused_count < UNUSED_MAX;
-	if (keep) {
-		files.unused_count++;
-		list_append(&files.unused, &file->node);
-	}
-	pthread_mutex_unlock(&files.lock);
-	if (!keep)
+	if (files.unused_count >= UNUSED_MAX) {
 		asyncring__free(file);
-}
-
-static void close_file(struct file *file)
-{
-	sys_close(file->fd);
-	recycle(file);
+		return;
+	}
+	files.unused_count++;
+	list_append(&files.unused, &file->node);
 }
 
 void asyncring__files_sweep(void)
@@ -205,8 +222,14 @@ void asyncring__files_sweep(void)
 	}
 	atomic_store_explicit(&files.any_parked, !list_empty(&files.parked), memory_order_relaxed);
 	pthread_mutex_unlock(&files.lock);
-	while ((node = list_take_first(&free_of_locks)))
-		close_file(container_of(node, struct file, node));
+	while ((node = list_take_first(&free_of_locks))) {
+		struct file *file = container_of(node, struct file, node);
+
+		sys_close(file->fd);
+		pthread_mutex_lock(&files.lock);
+		recycle(file);
+		pthread_mutex_unlock(&files.lock);
+	}
 }
 
 /* ---- pins ---- */
@@ -223,13 +246,13 @@ static long compare_open_files(int fd, int other)
 bool asyncring__file_is(const struct file *file, int fd)
 {
 	long compared = compare_open_files(file->fd, fd);
-	struct stat status;
+	struct stat one, other;
 
 	if (compared >= 0)
 		return compared == 0;
 	/* A sandbox without kcmp: the same inode opened in the same way comes close. */
-	return !sys_fstat(fd, &status) && status.st_dev == file->device &&
-	       status.st_ino == file->inode &&
+	return !sys_fstat(fd, &one) && !sys_fstat(file->fd, &other) && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino &&
 	       sys_fcntl(fd, F_GETFL, 0) == sys_fcntl(file->fd, F_GETFL, 0);
 }
 
@@ -291,6 +314,21 @@ static struct file *unpark(int fd, bool position, int *error)
 	return file;
 }
 
+static void note(struct file *file, const struct stat *status)
+{
+	int open_flags;
+
+	file->regular = S_ISREG(status->st_mode);
+	file->socket = S_ISSOCK(status->st_mode);
+	/* Asked of what is waited for only. */
+	open_flags = file->regular ? O_RDWR : sys_fcntl(file->fd, F_GETFL, 0);
+	file->readable = (open_flags & O_ACCMODE) != O_WRONLY;
+	file->writable = (open_flags & O_ACCMODE) != O_RDONLY;
+	file->character = S_ISCHR(status->st_mode);
+	file->device = status->st_dev;
+	file->inode = status->st_ino;
+}
+
 /*
  * Look at what @file->fd, which stands for the application's @fd (-1: for none), is. It can only be
  * given up like a file in use: closing it would take the locks with it.
@@ -298,48 +336,77 @@ static struct file *unpark(int fd, bool position, int *error)
 static struct file *inspect(struct file *file, int fd, int *error)
 {
 	struct stat status;
-	int open_flags;
 
 	*error = asyncring__hint_inspect(file->fd, fd, &file->hint, &status);
 	if (*error) {
 		asyncring__file_put(file);
 		return NULL;
 	}
-	file->regular = S_ISREG(status.st_mode);
-	/* Asked of what is waited for only. */
-	open_flags = file->regular ? O_RDWR : sys_fcntl(file->fd, F_GETFL, 0);
-	file->readable = (open_flags & O_ACCMODE) != O_WRONLY;
-	file->writable = (open_flags & O_ACCMODE) != O_RDONLY;
-	file->character = S_ISCHR(status.st_mode);
-	file->device = status.st_dev;
-	file->inode = status.st_ino;
+	note(file, &status);
 	return file;
+}
+
+/* What has been dealt with as a socket is one, and nothing else has to be known of it. */
+static void take_for_socket(struct file *file)
+{
+	file->socket = file->readable = file->writable = true;
+	file->hint = (struct hint){
+		.kind = FILE_POLLABLE,
+		.nowait_reads = true,
+		.nowait_writes = true,
+	};
+}
+
+enum purpose { FOR_REQUEST, FOR_SOCKET_REQUEST, FOR_WATCH, FOR_TABLE };
+
+static void duplicate_for(struct file *file, enum purpose purpose, int fd)
+{
+	switch (purpose) {
+	case FOR_TABLE:
+		file->fd = duplicate_beyond_limit(fd);
+		file->steady = true;
+		break;
+	case FOR_WATCH:
+		file->fd = duplicate(fd);
+		break;
+	default:
+		file->fd = duplicate_at_home(fd);
+		file->steady = file->fd == home_of(fd);
+	}
 }
 
 /*
  * Memory first, for the same reason. Made and listed in one step for fork(). The duplicate is what
  * is looked at: @fd may be another file by then.
  */
-static struct file *make(int fd, int (*dup)(int), int *error)
+static struct file *make(int fd, enum purpose purpose, int *error)
 {
-	struct file *file = new_file();
+	struct file *file;
 
 	*error = -ENOMEM;
+	pthread_mutex_lock(&files.lock);
+	file = new_file();
+	if (file) {
+		duplicate_for(file, purpose, fd);
+		if (file->fd >= 0) {
+			list_append(&files.open, &file->node);
+		} else {
+			*error = file->fd;
+			recycle(file);
+			file = NULL;
+		}
+	}
+	pthread_mutex_unlock(&files.lock);
 	if (!file)
 		return NULL;
-	pthread_mutex_lock(&files.lock);
-	file->fd = dup(fd);
-	if (file->fd >= 0)
-		list_append(&files.open, &file->node);
-	pthread_mutex_unlock(&files.lock);
-	if (file->fd >= 0)
+	if (purpose != FOR_SOCKET_REQUEST)
 		return inspect(file, fd, error);
-	*error = file->fd;
-	recycle(file);
-	return NULL;
+	*error = 0;
+	take_for_socket(file);
+	return file;
 }
 
-static struct file *pin(int fd, bool position, int (*dup)(int), int *error)
+static struct file *pin(int fd, bool position, enum purpose purpose, int *error)
 {
 	struct file *file;
 
@@ -348,25 +415,46 @@ static struct file *pin(int fd, bool position, int (*dup)(int), int *error)
 		if (file || *error)
 			return file;
 	}
-	return make(fd, dup, error);
+	return make(fd, purpose, error);
 }
 
 struct file *asyncring__file_pin(int fd, bool position, int *error)
 {
-	return pin(fd, position, duplicate, error);
+	return pin(fd, position, FOR_REQUEST, error);
+}
+
+struct file *asyncring__file_pin_socket(int fd, int *error)
+{
+	return make(fd, FOR_SOCKET_REQUEST, error);
+}
+
+void asyncring__file_look(struct file *file)
+{
+	struct stat status;
+
+	if (!asyncring__hint_inspect(file->fd, -1, &file->hint, &status))
+		note(file, &status);
+}
+
+struct file *asyncring__file_pin_again(const struct file *file, bool position, int *error)
+{
+	return pin(file->fd, position, FOR_WATCH, error);
 }
 
 struct file *asyncring__file_register(int fd, int *error)
 {
-	return pin(fd, true, duplicate_beyond_limit, error);
+	return pin(fd, true, FOR_TABLE, error);
 }
 
 struct file *asyncring__file_adopt(int fd, int *error)
 {
 	/* Then the number cannot be given up: not for a better one, nor if memory is out. */
 	bool locked = locks_stand_on(fd);
-	struct file *file = new_file();
+	struct file *file;
 
+	pthread_mutex_lock(&files.lock);
+	file = new_file();
+	pthread_mutex_unlock(&files.lock);
 	asyncring__hint_forget(fd);
 	if (!file) {
 		if (!locked)
@@ -375,6 +463,7 @@ struct file *asyncring__file_adopt(int fd, int *error)
 		return NULL;
 	}
 	file->fd = locked ? fd : asyncring__file_move_up(fd);
+	file->steady = true;
 	pthread_mutex_lock(&files.lock);
 	list_append(&files.open, &file->node);
 	pthread_mutex_unlock(&files.lock);
@@ -386,10 +475,12 @@ void asyncring__file_put(struct file *file)
 	struct completion *tag;
 	struct ring *ring;
 	bool park;
+	int fd;
 
 	/* Acquire-release: the last holder closes, after everything the others did with it. */
 	if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
 		return;
+	fd = file->fd;
 	tag = file->tag;
 	ring = file->ring;
 	park = locks_stand(file);
@@ -400,10 +491,12 @@ void asyncring__file_put(struct file *file)
 	if (park) {
 		list_append(&files.parked, &file->node);
 		atomic_store_explicit(&files.any_parked, true, memory_order_relaxed);
+	} else {
+		recycle(file);
 	}
 	pthread_mutex_unlock(&files.lock);
 	if (!park) {
-		close_file(file);
+		sys_close(fd);
 		asyncring__files_sweep();
 	}
 	/* Whoever sees the tag sees the file let go of. */

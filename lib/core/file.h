@@ -25,9 +25,13 @@ struct file {
 	int fd;
 	struct hint hint; /* what the duplicate was found to be when it was made */
 	bool regular;
+	bool socket;
 	bool readable, writable; /* is it open for this? */
 	bool character; /* a character device: it may have positions, though it is no regular file
 			 */
+	/* The next duplicate of the same descriptor is likely to get this number, too. */
+	bool steady;
+	/* Of a file that was looked at when the duplicate was made. */
 	dev_t device;
 	ino_t inode;
 	/* Of a registered file with a tag: what to post when it goes, and where; else NULL. */
@@ -53,6 +57,17 @@ struct file {
  * inode will not do.
  */
 struct file *asyncring__file_pin(int fd, bool position, int *error);
+
+/*
+ * The same where an attempt has shown that @fd is a socket: nothing is asked about it. If it should
+ * turn out that it was not, because another thread has put another file there, asyncring__file_look
+ * makes good for that, before the pin is put or shared.
+ */
+struct file *asyncring__file_pin_socket(int fd, int *error);
+void asyncring__file_look(struct file *file);
+
+/* Another duplicate of @file. */
+struct file *asyncring__file_pin_again(const struct file *file, bool position, int *error);
 
 /*
  * A file to register. Unlike pin it may go beyond the soft limit of descriptors, up to the hard

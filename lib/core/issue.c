@@ -8,6 +8,7 @@
 #include "../engine/pool.h"
 #include "core.h"
 #include "credentials.h"
+#include "statistics.h"
 
 void asyncring__activate_chain(struct request *head)
 {
@@ -40,9 +41,11 @@ static int use_fixed_file(struct request *request, bool borrow)
 	return 0;
 }
 
-/* The batch's pin of the request's descriptor, with a reference for the caller; made if there is
- * none yet. */
-static struct file *pin_in_batch(struct request *request, int *error)
+/*
+ * The batch's pin of the request's descriptor, with a reference for the caller; made if there is
+ * none yet. @socket: it is known to be one.
+ */
+static struct file *pin_in_batch(struct request *request, bool socket, int *error)
 {
 	struct batch *batch = &request->ring->batch;
 	bool position = request->flags & REQ_POSITION;
@@ -52,7 +55,8 @@ static struct file *pin_in_batch(struct request *request, int *error)
 	for (unsigned i = 0; i < batch->pin_count; i++)
 		if (batch->pins[i].fd == fd && (batch->pins[i].position || !position))
 			return file_get(batch->pins[i].file);
-	file = asyncring__file_pin(fd, position, error);
+	file = socket ? asyncring__file_pin_socket(fd, error)
+		      : asyncring__file_pin(fd, position, error);
 	if (file && batch->pin_count < BATCH_PINS) {
 		batch->pins[batch->pin_count].fd = fd;
 		batch->pins[batch->pin_count].position = position;
@@ -69,8 +73,11 @@ static void drop_pins(struct ring *ring)
 		asyncring__file_put(batch->pins[--batch->pin_count].file);
 }
 
-/* Let the request keep its file beyond the submission. 0 or a negative errno. */
-static int keep_file(struct request *request)
+/*
+ * Let the request keep its file beyond the submission. @tried: it has found that it must wait. 0 or
+ * a negative errno.
+ */
+static int keep_file(struct request *request, bool tried)
 {
 	int error = 0;
 
@@ -80,7 +87,7 @@ static int keep_file(struct request *request)
 	} else if (request->op->properties & OP_FILE && !request->file) {
 		if (request->flags & ASYNCRING_SQE_FIXED_FILE)
 			return use_fixed_file(request, false);
-		request->file = pin_in_batch(request, &error);
+		request->file = pin_in_batch(request, tried && request->flags & REQ_SOCKET, &error);
 	}
 	return error;
 }
@@ -277,7 +284,7 @@ static bool punt(struct request *request, enum punt_to to)
 		request->flags |= REQ_PREP_FAILED;
 		return end_with(request, error);
 	}
-	error = keep_file(request);
+	error = keep_file(request, to == TO_POLLER && !(request->flags & REQ_POLL_FIRST));
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
@@ -289,9 +296,13 @@ static bool punt(struct request *request, enum punt_to to)
 	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {
+			statistics_count(STATISTIC_POLLED);
 			begin_to_wait(request);
 			return false;
 		}
+		/* Not a socket after all. Nobody else has got it yet. */
+		if (error == -EPERM && request->flags & REQ_SOCKET && !request->fixed_file)
+			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER)
 			return end_unarmed(request, error);
 	}
@@ -304,6 +315,7 @@ static bool punt(struct request *request, enum punt_to to)
 			return end_with(request, -EAGAIN);
 		return true;
 	}
+	statistics_count(STATISTIC_PUNTED);
 	begin_to_wait(request);
 	/* Relaxed: the hand-over in the pool, under its lock, publishes it. */
 	atomic_store_explicit(&request->references, 2, memory_order_relaxed);
@@ -318,6 +330,7 @@ static void park(struct request *request)
 {
 	if (request->state == STATE_PARKED)
 		return;
+	statistics_count(STATISTIC_PARKED);
 	request->state = STATE_PARKED;
 	asyncring__pending_add(request);
 	begin_to_wait(request);
@@ -396,6 +409,7 @@ bool asyncring__issue_inline(struct request *request)
 		return punt(request, TO_POLLER);
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
+		statistics_count(STATISTIC_INLINE);
 		break;
 	case ISSUE_NEED_WORKER:
 		return punt(request, TO_EITHER);
@@ -451,6 +465,9 @@ void asyncring__batch_finish(struct ring *ring)
 		} else
 			break;
 	}
+	if (batch->announce)
+		asyncring__cq_announce(ring);
+	batch->announce = false;
 	drop_pins(ring);
 	batch->file_size = FILE_SIZE_UNKNOWN;
 }

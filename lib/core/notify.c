@@ -22,6 +22,7 @@
  * storing UNREADABLE, sees those CQEs and makes the descriptor readable itself. For this every
  * operation on the state is sequentially consistent.
  */
+#include "../engine/poller.h"
 #include "core.h"
 #include "wait.h"
 
@@ -45,8 +46,13 @@ static bool begin_change(struct ring *ring, uint32_t from)
 
 void asyncring__notify_readable(struct ring *ring)
 {
-	if (!begin_change(ring, UNREADABLE))
+	if (!begin_change(ring, UNREADABLE)) {
+		/* Relaxed: whoever is told of edges has asked for it before there was one to tell
+		 * of. */
+		if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
+			add_one(ring->event_fd);
 		return;
+	}
 	add_one(ring->event_fd);
 	atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
 				 memory_order_relaxed);
@@ -117,6 +123,9 @@ void asyncring__notify_consumed(struct ring *ring)
 {
 	uint64_t count;
 
+	/* Without the lock first: there may be nothing to take back. */
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE)
+		return;
 	if (something_to_see(ring) || !begin_change(ring, READABLE))
 		return;
 	atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_FD_READABLE,
@@ -124,5 +133,41 @@ void asyncring__notify_consumed(struct ring *ring)
 	sys_read(ring->event_fd, &count, sizeof(count));
 	atomic_store_explicit(&ring->readable, UNREADABLE, memory_order_seq_cst);
 	if (something_to_see(ring))
+		asyncring__notify_readable(ring);
+}
+
+void asyncring__notify_edges(int fd)
+{
+	int error;
+	struct ring *ring = asyncring__ring_get((unsigned)fd, &error);
+
+	if (!ring)
+		return;
+	/* Relaxed: as in notify_readable. */
+	atomic_store_explicit(&ring->edges, true, memory_order_relaxed);
+	asyncring__ring_put(ring);
+}
+
+/* With DEFER_TASKRUN a descriptor also tells of what the owner has yet to look for. */
+static bool something_to_look_for(struct ring *ring)
+{
+	const struct timespec no_time = {0};
+	const struct poller *poller = ring_defers(ring) ? ring_poller(ring) : NULL;
+	struct pollfd poll = {.events = POLLIN};
+
+	if (!poller)
+		return false;
+	poll.fd = poller->epoll_fd;
+	return sys_ppoll(&poll, 1, &no_time, NULL) == 1;
+}
+
+void asyncring__notify_settle(struct ring *ring)
+{
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
+	    something_to_look_for(ring))
+		return;
+	asyncring__notify_consumed(ring);
+	/* Who came in between may have found the descriptor still readable. */
+	if (something_to_look_for(ring))
 		asyncring__notify_readable(ring);
 }

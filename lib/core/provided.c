@@ -34,7 +34,6 @@ static unsigned ring_available(const struct buffer_group *group)
 static unsigned peek_ring(const struct buffer_group *group, struct iovec *vectors, unsigned max,
 			  uint32_t wanted, uint16_t *first_id)
 {
-	bool bundle = max > 1;
 	unsigned available = ring_available(group);
 	uint32_t left = wanted ? wanted : INT32_MAX;
 	unsigned count = 0;
@@ -50,7 +49,7 @@ static unsigned peek_ring(const struct buffer_group *group, struct iovec *vector
 		if (!address || (count && length > left && !group->incremental))
 			break;
 		/* What a transfer into no room at all gives would be taken for the end. */
-		if (bundle && !length)
+		if (!length)
 			break;
 		if (!count)
 			*first_id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
@@ -63,6 +62,22 @@ static unsigned peek_ring(const struct buffer_group *group, struct iovec *vector
 			break;
 	}
 	return count;
+}
+
+/* The same for one. */
+static unsigned peek_ring_once(const struct buffer_group *group, struct iovec *vector,
+			       uint32_t wanted, uint16_t *id)
+{
+	const struct asyncring_buf *entry = ring_entry(group, 0);
+	uint32_t length, most = wanted ? wanted : INT32_MAX;
+
+	if (!ring_available(group))
+		return 0;
+	vector->iov_base = (void *)(uintptr_t)__atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
+	length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
+	*id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
+	vector->iov_len = length < most ? length : most;
+	return vector->iov_base != NULL;
 }
 
 static unsigned peek_queue(const struct buffer_group *group, struct iovec *vector, uint32_t wanted,
@@ -144,18 +159,22 @@ static uint32_t consume(struct buffer_group *group, const struct picked_buffers 
 }
 
 /* The number of vectors filled in, 0 if there is no buffer to be had. submit_lock held. */
-static unsigned peek(const struct buffer_group *group, struct iovec *vectors, unsigned max,
+static unsigned peek(struct buffer_group *group, struct iovec *vectors, unsigned max,
 		     uint32_t wanted, struct picked_buffers *picked)
 {
 	if (!group)
 		return 0;
+	picked->group = group;
 	picked->vectors = vectors;
 	picked->from_ring = group->entries;
 	picked->bundle = picked->from_ring && max > 1;
 	picked->first_id = 0;
-	picked->count = picked->from_ring
-				? peek_ring(group, vectors, max, wanted, &picked->first_id)
-				: peek_queue(group, vectors, wanted, &picked->first_id);
+	if (!picked->from_ring)
+		picked->count = peek_queue(group, vectors, wanted, &picked->first_id);
+	else if (picked->bundle)
+		picked->count = peek_ring(group, vectors, max, wanted, &picked->first_id);
+	else
+		picked->count = peek_ring_once(group, vectors, wanted, &picked->first_id);
 	return picked->count;
 }
 
@@ -178,11 +197,10 @@ int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struc
 uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffers *picked,
 				   uint64_t bytes)
 {
-	struct ring *ring = request->ring;
-	uint32_t flags = consume(asyncring__buffer_group(ring, request->buf_index), picked, bytes);
+	uint32_t flags = consume(picked->group, picked, bytes);
 
 	if (picked->locked)
-		ring_unlock(ring);
+		ring_unlock(request->ring);
 	return flags;
 }
 

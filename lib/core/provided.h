@@ -25,11 +25,13 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct buffer_group;
 struct request;
 struct ring;
 
 /* What a pick found, for the commit that follows; the caller's, on its stack. */
 struct picked_buffers {
+	struct buffer_group *group;
 	const struct iovec *vectors; /* the caller's: they stay as they are until the commit */
 	uint32_t count;		     /* how many were filled in */
 	uint16_t first_id;	     /* of consecutive ring entries the first */

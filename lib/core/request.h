@@ -56,6 +56,7 @@ enum request_flags {
 	REQ_SERIAL = 1 << 18,	   /* holds, or waits in, the lane of its inode */
 	REQ_UNBOUNDED = 1 << 19,   /* may block for ever: counted with the unbounded workers */
 	REQ_ACTIVE = 1 << 20,	   /* counted in ring->active */
+	REQ_SOCKET = 1 << 21,	   /* fails unless its file is a socket */
 	REQ_WAIT_FIRST = 1 << 22,  /* a worker begins with waiting for readiness */
 	REQ_SKIP_LINKS =
 		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */

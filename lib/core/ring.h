@@ -107,12 +107,28 @@ struct batch {
 		struct file *file;
 	} pins[BATCH_PINS];
 	unsigned pin_count;
+	/*
+	 * In a submission, on the submitter's stack; else not valid. While its requests are of one
+	 * operation: what has been copied for one of them, and may serve the next.
+	 */
+	struct ahead *ahead;
+	/* CQEs were posted of requests that go on, and nobody has been told of them yet. */
+	bool announce;
 	/* Something was armed that may be due already, and has not been looked at yet. */
 	bool look_again;
 	/* A worker finishes it: its completions are not the submitter's own (DEFER_TASKRUN). */
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
+};
+
+/* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
+struct ahead {
+	uint64_t from;
+	size_t length; /* 0: nothing */
+	bool wanted;   /* there are several requests */
+	unsigned char bytes[1024];
+	unsigned char last; /* nearest to the application on its stack */
 };
 
 enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
@@ -256,6 +272,7 @@ struct ring {
 	/* ---- notification (notify.c) ---- */
 	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
 	_Atomic uint32_t readable;
+	_Atomic bool edges; /* the descriptor is told of each post; only ever set. Relaxed. */
 	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
 	struct file *eventfd;
 	bool eventfd_async;
@@ -326,6 +343,8 @@ bool asyncring__ring_is_ring(int fd);
 bool asyncring__ring_is_behind(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);
+/* Tear down the rings whose last name was closed unseen. No lock held, no reference. */
+void asyncring__rings_release_lost(void);
 /* False if the ring is closing: then it has no name to be given any more. */
 bool asyncring__ring_add_name(struct ring *ring);
 /* True if it was the last: then the ring is closing, and the caller tears it down. */

@@ -198,7 +198,7 @@ static struct ring *take_lost(void)
 	return found;
 }
 
-static void release_lost(void)
+void asyncring__rings_release_lost(void)
 {
 	struct ring *ring;
 
@@ -213,7 +213,7 @@ struct ring *asyncring__ring_alloc(void)
 	struct list *node;
 	struct ring *ring;
 
-	release_lost();
+	asyncring__rings_release_lost();
 	pthread_mutex_lock(&table.lock);
 	node = list_take_first(&table.unused);
 	pthread_mutex_unlock(&table.lock);
@@ -245,9 +245,16 @@ bool asyncring__ring_free(struct ring *ring)
 
 int asyncring__ring_publish(struct ring *ring, int fd)
 {
+	_Atomic(struct ring *) *slot;
+	struct ring *known;
 	int error;
 
 	pthread_mutex_lock(&table.lock);
+	slot = slot_of((unsigned)fd);
+	known = slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
+	/* A new descriptor: whatever had the number was closed. */
+	if (known)
+		lose_name(fd, known);
 	error = set_slot((unsigned)fd, ring);
 	if (!error)
 		ring->names++;
@@ -442,7 +449,7 @@ struct ring *asyncring__ring_close_fd(int fd, int *error)
 		asyncring__notify_readable(ring);
 	if (watcher >= 0)
 		sys_close(watcher);
-	release_lost();
+	asyncring__rings_release_lost();
 	if (!ring)
 		*error = sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -EOPNOTSUPP;
 	return ring;

@@ -20,6 +20,7 @@
 #include "registered_ring.h"
 #include "resources.h"
 #include "setup.h"
+#include "statistics.h"
 #include "wait.h"
 
 enum {
@@ -107,8 +108,23 @@ static int check_attach(const struct asyncring_params *params)
 	return 0;
 }
 
+/* An epoll set; its number is at least @lowest_fd, if there is such a one to be had. */
+static int open_set(int lowest_fd)
+{
+	int fd = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
+	int moved;
+
+	if (fd < 0 || fd >= lowest_fd)
+		return fd;
+	moved = sys_fcntl(fd, F_DUPFD_CLOEXEC, lowest_fd);
+	if (moved < 0)
+		return fd;
+	sys_close(fd);
+	return moved;
+}
+
 /* The epoll set with an eventfd inside that notify.c speaks of. */
-static int open_descriptors(struct ring *ring)
+static int open_descriptors(struct ring *ring, int lowest_fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = ring->cookie};
 	int error;
@@ -119,7 +135,7 @@ static int open_descriptors(struct ring *ring)
 		return ring->event_fd;
 	if (ring->flags & ASYNCRING_SETUP_REGISTERED_FD_ONLY)
 		return 0;
-	ring->fd = (int)sys(SYS_epoll_create1, EPOLL_CLOEXEC);
+	ring->fd = open_set(lowest_fd);
 	if (ring->fd < 0)
 		return ring->fd;
 	error = (int)sys(SYS_epoll_ctl, ring->fd, EPOLL_CTL_ADD, ring->event_fd, &event);
@@ -166,7 +182,8 @@ static void destroy(struct ring *ring)
 }
 
 /* Everything but making the ring known; on failure the caller destroys it. */
-static int build(struct ring *ring, unsigned entries, struct asyncring_params *params)
+static int build(struct ring *ring, unsigned entries, struct asyncring_params *params,
+		 int lowest_fd)
 {
 	int error = asyncring__ring_configure(ring, entries, params);
 
@@ -180,7 +197,7 @@ static int build(struct ring *ring, unsigned entries, struct asyncring_params *p
 	error = asyncring__ring_map(ring, params);
 	if (error)
 		return error;
-	error = open_descriptors(ring);
+	error = open_descriptors(ring, lowest_fd);
 	if (error)
 		return error;
 	if (ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER &&
@@ -201,10 +218,12 @@ static int announce(struct ring *ring)
 	if (ring->flags & ASYNCRING_SETUP_REGISTERED_FD_ONLY)
 		return asyncring__registered_ring_add(ring);
 	error = asyncring__ring_publish(ring, ring->fd);
+	/* A ring that was closed unseen may have had the number. */
+	asyncring__rings_release_lost();
 	return error ? error : ring->fd;
 }
 
-int asyncring_setup(unsigned entries, struct asyncring_params *p)
+int asyncring__setup(unsigned entries, struct asyncring_params *p, int lowest_fd)
 {
 	struct asyncring_params params;
 	struct ring *ring;
@@ -223,14 +242,16 @@ int asyncring_setup(unsigned entries, struct asyncring_params *p)
 	ring = asyncring__ring_alloc();
 	if (!ring)
 		return -ENOMEM;
-	result = build(ring, entries, &params);
+	result = build(ring, entries, &params, lowest_fd);
 	params.features = FEATURES;
 	if (!result && asyncring__copy_out((uintptr_t)p, &params, sizeof(params)))
 		result = -EFAULT;
 	if (!result)
 		result = announce(ring);
-	if (result >= 0)
+	if (result >= 0) {
+		statistics_count(STATISTIC_RINGS);
 		return result;
+	}
 	if (ring->sq_thread)
 		asyncring__sq_thread_detach(ring);
 	if (ring->fd >= 0)
@@ -239,6 +260,11 @@ int asyncring_setup(unsigned entries, struct asyncring_params *p)
 		sys(SYS_sched_yield);
 	destroy(ring);
 	return result;
+}
+
+int asyncring_setup(unsigned entries, struct asyncring_params *p)
+{
+	return asyncring__setup(entries, p, 0);
 }
 
 /* Take back or interrupt everything that is still on its way. */

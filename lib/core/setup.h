@@ -5,6 +5,9 @@
 
 #include "ring.h"
 
+/* asyncring_setup(); the descriptor's number is at least @lowest_fd if such a one is to be had. */
+int asyncring__setup(unsigned entries, struct asyncring_params *p, int lowest_fd);
+
 /* Check the numbers of entries and fill in sizes; 0 or a negative errno. */
 int asyncring__ring_configure(struct ring *ring, unsigned entries, struct asyncring_params *params);
 /* Allocate and lay out the memory of a configured ring; fills in the offsets of @params. */

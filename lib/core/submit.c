@@ -11,6 +11,7 @@
 #include "core.h"
 #include "credentials.h"
 #include "setup.h"
+#include "statistics.h"
 
 enum {
 	SQE_FLAGS_VALID = ASYNCRING_SQE_FIXED_FILE | ASYNCRING_SQE_IO_DRAIN |
@@ -32,6 +33,8 @@ struct cursor {
 	} copy;
 	uint32_t index; /* of the SQE in the array of SQEs */
 	unsigned left;
+	const struct op *op; /* of the request before */
+	struct ahead ahead;
 };
 
 static uint32_t sq_head(const struct ring *ring)
@@ -68,6 +71,7 @@ static bool take_sqe(struct ring *ring, struct cursor *cursor)
 {
 	uint32_t mask = ring->sq_entries - 1;
 	uint32_t index = advance_sq_head(ring) & mask;
+	const unsigned char *from;
 
 	if (ring->sq_array) {
 		/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
@@ -78,8 +82,10 @@ static bool take_sqe(struct ring *ring, struct cursor *cursor)
 			return false;
 		}
 	}
-	memcpy(&cursor->copy, ring->sqes + ((size_t)index << ring->sqe_shift),
-	       (size_t)1 << ring->sqe_shift);
+	from = ring->sqes + ((size_t)index << ring->sqe_shift);
+	memcpy(cursor->copy.bytes, from, 64);
+	if (ring->flags & ASYNCRING_SETUP_SQE128)
+		memcpy(cursor->copy.bytes + 64, from + 64, 64);
 	cursor->index = index;
 	cursor->left--;
 	return true;
@@ -154,6 +160,10 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->op = op;
 	if (!op)
 		return -EINVAL;
+	/* What other operations do meanwhile may change the application's memory. */
+	if (op != cursor->op)
+		cursor->ahead.length = 0;
+	cursor->op = op;
 	request->poll_events = (op->properties & OP_POLL_IN ? EPOLLIN : 0) |
 			       (op->properties & OP_POLL_OUT ? EPOLLOUT : 0);
 	if (op->properties & OP_SQE128) {
@@ -244,6 +254,8 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
 		error = asyncring__request_stabilise(request);
 	if (error)
 		refuse(ring, request, error);
+	else
+		statistics_count_operation(request->opcode);
 	if (!head && !links_on) {
 		int late = start(request);
 
@@ -272,6 +284,10 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	if (!count)
 		return 0;
 	cursor.left = count;
+	cursor.op = NULL;
+	cursor.ahead.length = 0;
+	cursor.ahead.wanted = count > 1;
+	ring->batch.ahead = &cursor.ahead;
 	while (cursor.left) {
 		struct request *request = asyncring__request_alloc(ring);
 
@@ -285,6 +301,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 		    !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
 			break;
 	}
+	ring->batch.ahead = NULL;
 	if (ring->chain_head) {
 		/* A chain ends with the submission that began it. */
 		struct request *head = ring->chain_head;

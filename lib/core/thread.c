@@ -5,7 +5,8 @@
 uint64_t asyncring__thread_number(void)
 {
 	static _Atomic uint64_t last;
-	static __thread uint64_t number;
+	/* Found without a call: it is asked with each message. */
+	static __thread uint64_t number __attribute__((tls_model("initial-exec")));
 
 	if (!number)
 		/* Relaxed: only that each gets another one matters. */

@@ -5,6 +5,10 @@
  *
  * process_vm_readv/writev on one's own process need no privilege. Where a sandbox refuses them the
  * copy goes through a pipe, whose write and read check addresses just as well, a page at a time.
+ *
+ * The kernel need not be asked about pages in which the running thread has something on its stack:
+ * small things that the application has just put there, a time to wait for say, are mostly in the
+ * same.
  */
 #include <string.h>
 #include <sys/auxv.h>
@@ -55,9 +59,59 @@ static int copy(void *to, const void *from, size_t length, long call)
 	return done == (long)length ? 0 : -EFAULT;
 }
 
+enum { PAGE = 4096 }; /* the smallest there is */
+
+/* Is [@from, @from + @length) in the page of @local, which is on the stack of this thread? */
+static bool is_beside(uint64_t from, size_t length, const void *local)
+{
+	uint64_t offset = from - ((uintptr_t)local & ~(uintptr_t)(PAGE - 1));
+
+	return offset < PAGE && length <= PAGE - offset;
+}
+
 int asyncring__copy_in(void *to, uint64_t from, size_t length)
 {
+	if (is_beside(from, length, __builtin_frame_address(0))) {
+		memcpy(to, (const void *)(uintptr_t)from, length);
+		return 0;
+	}
 	return copy(to, (const void *)(uintptr_t)from, length, SYS_process_vm_readv);
+}
+
+/* As much as is there in the page for sure, if the first byte is. */
+static size_t reach(uint64_t from, size_t room)
+{
+	size_t part = PAGE - from % PAGE;
+
+	return part < room ? part : room;
+}
+
+int asyncring__copy_in_ahead(struct ring *ring, void *to, uint64_t from, size_t length)
+{
+	struct ahead *ahead = ring->batch.ahead;
+	uint64_t offset;
+
+	if (is_beside(from, length, &ahead->last)) {
+		memcpy(to, (const void *)(uintptr_t)from, length);
+		return 0;
+	}
+	if (!ahead->wanted)
+		return asyncring__copy_in(to, from, length);
+	offset = from - ahead->from;
+	if (offset >= ahead->length || length > ahead->length - offset) {
+		size_t part = reach(from, sizeof(ahead->bytes));
+
+		ahead->length = 0;
+		if (part < length)
+			return asyncring__copy_in(to, from, length);
+		if (asyncring__copy_in(ahead->bytes, from, part))
+			return -EFAULT;
+		ahead->from = from;
+		ahead->length = part;
+		offset = 0;
+	}
+	memcpy(to, ahead->bytes + offset, length);
+	return 0;
 }
 
 int asyncring__copy_out(uint64_t to, const void *from, size_t length)
@@ -76,15 +130,6 @@ static char *enlarge(char *old, size_t length)
 	return larger;
 }
 
-/* The next part of a string: at most @room bytes, none of them in a page it does not reach into. */
-static size_t next_part(uint64_t from, size_t room)
-{
-	enum { PAGE = 4096 }; /* the smallest there is */
-	size_t part = PAGE - from % PAGE;
-
-	return part < room ? part : room;
-}
-
 int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 {
 	size_t length = 0, capacity = 256;
@@ -92,7 +137,8 @@ int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 	int error = -ENOMEM;
 
 	while (copied) {
-		size_t part = next_part(from + length, capacity - length);
+		/* None of a page that the string need not reach into. */
+		size_t part = reach(from + length, capacity - length);
 		const char *end;
 
 		error = asyncring__copy_in(copied + length, from + length, part);

@@ -90,10 +90,8 @@ struct wake asyncring__wake_prepare(struct ring *ring)
 
 	if (ring->eventfd)
 		wake.eventfd = file_get(ring->eventfd);
-	if (driver->asleep && driver->waits && (everyone || within_reach(ring, driver->tail))) {
-		driver->asleep = false;
-		wake.driver = true;
-	}
+	if (driver->waits && (everyone || within_reach(ring, driver->tail)))
+		wake.driver = driver_rouse(driver);
 	if (control->waiters && (everyone || within_reach(ring, control->wake_tail))) {
 		control->waiters = 0;
 		/* Relaxed: the futex call itself orders it against a waiter about to sleep. */
@@ -123,8 +121,7 @@ void asyncring__wake_all(struct ring *ring)
 	struct list *node, *following;
 
 	lock_acquire(&ring->control->cq_lock);
-	wake.driver = ring->driver.asleep;
-	ring->driver.asleep = false;
+	wake.driver = driver_rouse(&ring->driver);
 	ring->control->waiters = 0;
 	atomic_fetch_add_explicit(&ring->control->wake_sequence, 1, memory_order_relaxed);
 	list_for_each_safe (node, following, &ring->fd_waiters)
@@ -133,13 +130,18 @@ void asyncring__wake_all(struct ring *ring)
 	asyncring__wake(ring, &wake);
 }
 
+bool asyncring__waited_for(const struct ring *ring)
+{
+	return ring->control->waiters || !list_empty(&ring->fd_waiters);
+}
+
 bool asyncring__wake_one_to_drive(struct ring *ring)
 {
 	bool present, waiting;
 
 	lock_acquire(&ring->control->cq_lock);
 	present = ring->driver.present;
-	waiting = ring->control->waiters || !list_empty(&ring->fd_waiters);
+	waiting = asyncring__waited_for(ring);
 	lock_release(&ring->control->cq_lock);
 	if (!present && waiting)
 		asyncring__wake_all(ring);
@@ -187,7 +189,8 @@ struct waiter {
 	struct ring *ring;
 	const struct wait_arguments *arguments;
 	uint32_t target;       /* the CQ tail waited for */
-	uint32_t timeouts;     /* ring->timeouts when the wait began */
+	uint32_t timeouts;     /* ring->timeouts when the wait began ... */
+	bool begun;	       /* ... with the first look */
 	bool drives;	       /* this thread is the ring's driver */
 	int64_t deadline;      /* monotonic ns, CLOCK_NEVER: none */
 	int64_t min_wait_over; /* from then on one CQE is enough; CLOCK_NEVER: no such time */
@@ -256,6 +259,10 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	struct timespec timeout, *timeout_pointer = NULL;
 	uint32_t sequence;
 
+	/* Without the lock: a driver has posted them itself. */
+	if ((int32_t)(atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed) -
+		      waiter->target) >= 0)
+		return 1;
 	/* One who is going to drive needs none. */
 	if (self && self->fd < 0 && !asyncring__driver_needed(ring))
 		self->fd = take_event_fd(ring);
@@ -264,6 +271,9 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 		timeout_pointer = &timeout;
 	}
 	lock_acquire(&control->cq_lock);
+	if (!waiter->begun)
+		waiter->timeouts = ring->timeouts;
+	waiter->begun = true;
 	if (reached(ring, waiter->target) || ring->timeouts != waiter->timeouts || closing(ring)) {
 		lock_release(&control->cq_lock);
 		return 1;
@@ -334,9 +344,6 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 		wanted = ring->cq_entries;
 	/* Acquire: as in cq.c. */
 	waiter.target = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire) + wanted;
-	lock_acquire(&ring->control->cq_lock);
-	waiter.timeouts = ring->timeouts;
-	lock_release(&ring->control->cq_lock);
 	if (arguments->has_timeout) {
 		int64_t start = arguments->absolute ? 0 : clock_now();
 

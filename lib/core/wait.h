@@ -42,6 +42,9 @@ void asyncring__wake(struct ring *ring, const struct wake *wake);
 /* Let go of what waiting has left with the ring, which nobody else knows any more. */
 void asyncring__wait_release(struct ring *ring);
 
+/* Does a thread wait that does not drive? cq_lock held. */
+bool asyncring__waited_for(const struct ring *ring);
+
 /*
  * Nobody drives the poller, though it has to be: get the waiters up, so that one does. False if
  * there is none. No lock held.
@@ -65,5 +68,17 @@ void asyncring__announce(struct ring *ring);
 
 /* The application found the CQ empty: take the readability of the descriptor back. */
 void asyncring__notify_consumed(struct ring *ring);
+
+/*
+ * As notify_consumed for somebody who has found nothing and does not ask for more: what the owner
+ * of a ring with DEFER_TASKRUN has been told of and has not looked for stays told.
+ */
+void asyncring__notify_settle(struct ring *ring);
+
+/*
+ * Somebody waits for edges of the ring @fd (EPOLLET): each post is an event from now on. No lock
+ * held.
+ */
+void asyncring__notify_edges(int fd);
 
 #endif

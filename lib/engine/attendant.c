@@ -8,14 +8,16 @@
  * since, and goes to sleep again. Only if nobody has, it adopts the ring: puts the poller's epoll
  * set into its own, and from then on is woken by events as a driver would be. A thread that comes
  * back to wait takes the ring out again. A ring with nothing armed any more, or with a driver at
- * many looks in a row, leaves the list; with the last one the thread ends, after a while.
+ * many looks in a row, leaves the list; with the last one the thread ends, after a while. As long
+ * as all that are left are adopted the thread sleeps until there is something to do.
  *
  * A ring with DEFER_TASKRUN is the owner's alone to drive. If its owner cannot see by itself that
  * there is something to do (a registered eventfd, SETUP_TASKRUN_FLAG), it is told.
  *
  * Nobody may rely on the attendant without its knowing: whoever shortens its sleep - a ring taken
- * out of its set, a timer that expires earlier than all others - rouses it, and a ring leaves the
- * list only if it is still not needed after everybody could see that it is not listed.
+ * out of its set or off the list, an owner that came when told, a timer that expires earlier than
+ * all others - rouses it, and a ring leaves the list only if it is still not needed after everybody
+ * could see that it is not listed.
  *
  * Lock order: attendant.lock comes after submit_lock, whose holders arm, and before cq_lock; it is
  * never held while driving, and nothing takes a submit_lock under it.
@@ -134,18 +136,19 @@ enum duty { DUTY_NONE, DUTY_NOTHING_YET, DUTY_DRIVE, DUTY_ANNOUNCE };
 static enum duty look_at(struct ring *ring)
 {
 	struct attended *state = &ring->attended;
-	bool waited_for;
-	struct driver driver;
+	bool present, waited_for;
+	uint32_t rounds;
 
 	lock_acquire(&ring->control->cq_lock);
-	driver = ring->driver;
+	present = ring->driver.present;
+	rounds = ring->driver.rounds;
 	waited_for = ring->control->waiters;
 	lock_release(&ring->control->cq_lock);
 	if (!asyncring__driver_needed(ring)) {
 		unlist_unneeded(ring);
 		return DUTY_NONE;
 	}
-	if (driver.present) {
+	if (present) {
 		let_go(ring);
 		if (++state->driven > LOOKS_DRIVEN)
 			unlist_unneeded(ring);
@@ -153,12 +156,12 @@ static enum duty look_at(struct ring *ring)
 	}
 	state->driven = 0;
 	/* The owner has come since it was told. */
-	if (announces(ring) && driver.rounds != state->rounds_seen)
+	if (announces(ring) && rounds != state->rounds_seen)
 		state->told = false;
 	if (announces(ring))
-		state->rounds_seen = driver.rounds;
-	else if (!adopted(ring) && (driver.rounds != state->rounds_seen || waited_for)) {
-		state->rounds_seen = driver.rounds;
+		state->rounds_seen = rounds;
+	else if (!adopted(ring) && (rounds != state->rounds_seen || waited_for)) {
+		state->rounds_seen = rounds;
 		if (waited_for)
 			asyncring__wake_one_to_drive(ring);
 		return DUTY_NONE;
@@ -202,6 +205,9 @@ static int64_t next_look(struct ring *ring, enum duty duty)
 	int64_t expiry =
 		atomic_load_explicit(&ring_poller(ring)->next_expiry, memory_order_seq_cst);
 
+	/* What was done was all there was to do: it leaves the list. */
+	if (!asyncring__driver_needed(ring))
+		return 0;
 	if (ring->attended.told && adopted(ring))
 		return CLOCK_NEVER;
 	if (duty == DUTY_NONE || !adopted(ring))
@@ -209,8 +215,8 @@ static int64_t next_look(struct ring *ring, enum duty duty)
 	return expiry;
 }
 
-/* Look at every ring once. When to look again, monotonic. */
-static int64_t go_round(void)
+/* Look at every ring once. When to look again, monotonic; *alone: no ring is left. */
+static int64_t go_round(bool *alone)
 {
 	int64_t again = CLOCK_NEVER;
 	unsigned rings = 0;
@@ -242,6 +248,7 @@ static int64_t go_round(void)
 		if (next < again)
 			again = next;
 	}
+	*alone = list_empty(&attendant.rings);
 	pthread_mutex_unlock(&attendant.lock);
 	return again;
 }
@@ -271,18 +278,18 @@ static void *run(void *argument)
 	(void)argument;
 	asyncring__thread_name("iou-poll");
 	while (!leave(lingered)) {
-		int64_t again = go_round();
+		bool alone;
+		int64_t again = go_round(&alone);
 		struct timespec timeout;
 		struct pollfd poll = {.fd = attendant.epoll_fd, .events = POLLIN};
-		bool idle = again == CLOCK_NEVER;
 		int ready;
 
-		timeout = clock_left(idle ? clock_now() + LINGER_NS : again);
-		ready = sys_ppoll(&poll, 1, &timeout, NULL);
+		timeout = clock_left(alone ? clock_now() + LINGER_NS : again);
+		ready = sys_ppoll(&poll, 1, alone || again != CLOCK_NEVER ? &timeout : NULL, NULL);
 		if (ready > 0)
 			sys(SYS_epoll_pwait, attendant.epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
 			    _NSIG / 8);
-		lingered = idle && !ready;
+		lingered = alone && !ready;
 	}
 	return NULL;
 }
@@ -332,14 +339,31 @@ bool asyncring__attended(const struct ring *ring)
 	return listed(ring);
 }
 
-void asyncring__attend(struct ring *ring)
+bool asyncring__attend_needed(struct ring *ring)
 {
 	if (listed(ring))
-		return;
+		return false;
 	/* The owner comes when it likes, and sees by itself if it has to, unless it is to be told.
 	 */
-	if (ring_defers(ring) && !ring->eventfd &&
-	    atomic_load_explicit(&ring_poller(ring)->shown, memory_order_relaxed))
+	return !ring_defers(ring) || ring->eventfd ||
+	       !atomic_load_explicit(&ring_poller(ring)->shown, memory_order_relaxed);
+}
+
+/* The owner has come, as it was told to, and goes: from now on it is to be told again. */
+static void tell_again(struct ring *ring)
+{
+	pthread_mutex_lock(&attendant.lock);
+	if (ring->attended.told)
+		rouse();
+	ring->attended.told = false;
+	pthread_mutex_unlock(&attendant.lock);
+}
+
+void asyncring__attend(struct ring *ring)
+{
+	if (announces(ring) && adopted(ring))
+		tell_again(ring);
+	if (!asyncring__attend_needed(ring))
 		return;
 	pthread_mutex_lock(&attendant.lock);
 	/* Relaxed: set before the ring is forgotten under the lock. */
@@ -379,8 +403,10 @@ void asyncring__attend_hurry(struct ring *ring)
 void asyncring__attend_forget(struct ring *ring)
 {
 	pthread_mutex_lock(&attendant.lock);
-	if (listed(ring))
+	if (listed(ring)) {
 		unlist(ring);
+		rouse();
+	}
 	pthread_mutex_unlock(&attendant.lock);
 }
 

@@ -35,8 +35,10 @@ void asyncring__attend(struct ring *ring);
 
 /* Does the attendant look after @ring already? */
 bool asyncring__attended(const struct ring *ring);
+/* Would it, if the ring were left? Not if it does already, or if the owner sees by itself. */
+bool asyncring__attend_needed(struct ring *ring);
 
-/* Somebody else drives @ring from now on. No lock held. */
+/* Somebody else drives @ring from now on, or nobody has to. submit_lock may be held. */
 void asyncring__attend_release(struct ring *ring);
 
 /* @ring's next timer expires earlier than the attendant may think. submit_lock may be held. */

@@ -9,6 +9,15 @@
  * can be missed between two looks. A request that counts wake-ups rather than levels
  * (REQ_POLL_EDGE) has a watch and a duplicate of the file to itself.
  *
+ * Shots. A request that is answered once waits, where it is alone, for one event (EPOLLONESHOT).
+ * After that the set is silent about the file, and of a socket whose number is steady the entry is
+ * left in the set when the watch is given up: the next request on it need only sharpen it again,
+ * at a fifth of what taking it out and in costs. Such an entry is no hidden duplicate. It has no
+ * reference to the file, so the socket is closed when its last descriptor is, and the entry goes
+ * with it; under the same number another file is another entry. It is left of sockets only, because
+ * an entry for an epoll set would still count where the kernel looks for sets that watch each
+ * other.
+ *
  * Ownership (rule 3). The one word that says who has an armed request is request->state, and
  * submit_lock guards it: arming, an event, an expiring timer and a cancellation each take the lock,
  * look at the state, and whoever finds it ARMED finishes the request. The epoll set itself needs no
@@ -34,6 +43,7 @@ struct watch {
 	uint32_t generation;  /* how often it was given up */
 	uint32_t events;      /* what the epoll set is told */
 	uint32_t next_free;   /* while unused: the number + 1 of another, 0: none */
+	bool spent;	      /* with EPOLLONESHOT: the event has come */
 };
 
 enum {
@@ -173,6 +183,27 @@ static int tell(const struct poller *poller, int operation, const struct watch *
 	return (int)sys(SYS_epoll_ctl, poller->epoll_fd, operation, watch->file->fd, &event);
 }
 
+/* Is the entry of @file in the set worth keeping? */
+static bool keeps(const struct file *file)
+{
+	return file->socket && file->steady;
+}
+
+/* Put @watch into the set, or sharpen the entry that is there still. 0 or a negative errno. */
+static int enter_set(const struct poller *poller, const struct watch *watch, uint32_t number,
+		     uint32_t events)
+{
+	int first = keeps(watch->file) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	int error = tell(poller, first, watch, number, events);
+
+	if (error == -ENOENT)
+		return tell(poller, EPOLL_CTL_ADD, watch, number, events);
+	/* Left when the number was a steady one. */
+	if (error == -EEXIST)
+		return tell(poller, EPOLL_CTL_MOD, watch, number, events);
+	return error;
+}
+
 /* Give @file a watch of its own, waiting for @events: its number, or a negative errno. */
 static int64_t open_watch(struct poller *poller, struct file *file, uint32_t events)
 {
@@ -185,12 +216,13 @@ static int64_t open_watch(struct poller *poller, struct file *file, uint32_t eve
 	number = poller->free_watch - 1;
 	watch = watch_at(poller, number);
 	watch->file = file;
-	error = tell(poller, EPOLL_CTL_ADD, watch, number, events);
+	error = enter_set(poller, watch, number, events);
 	if (error) {
 		watch->file = NULL;
 		return error;
 	}
 	watch->events = events;
+	watch->spent = false;
 	poller->free_watch = watch->next_free;
 	return number;
 }
@@ -199,7 +231,8 @@ static void close_watch(struct poller *poller, uint32_t number)
 {
 	struct watch *watch = watch_at(poller, number);
 
-	tell(poller, EPOLL_CTL_DEL, watch, number, 0);
+	if (!watch->spent || !keeps(watch->file))
+		tell(poller, EPOLL_CTL_DEL, watch, number, 0);
 	/* Relaxed: the claim itself guards nothing but the right to make it again. */
 	atomic_store_explicit(&watch->file->watcher, NULL, memory_order_relaxed);
 	watch->file = NULL;
@@ -245,7 +278,7 @@ static int take_duplicate(struct request *request)
 {
 	int error = 0;
 	struct file *copy =
-		asyncring__file_pin(request->file->fd, request->flags & REQ_POSITION, &error);
+		asyncring__file_pin_again(request->file, request->flags & REQ_POSITION, &error);
 
 	if (!copy)
 		return error;
@@ -258,7 +291,7 @@ static int join(struct poller *poller, struct request *request)
 {
 	uint32_t number = request->file->watch;
 	struct watch *watch = watch_at(poller, number);
-	uint32_t events = watch->events | request->poll_events;
+	uint32_t events = (watch->events & ~(uint32_t)EPOLLONESHOT) | request->poll_events;
 	int error = 0;
 
 	if (events != watch->events)
@@ -266,6 +299,18 @@ static int join(struct poller *poller, struct request *request)
 	if (!error)
 		watch->events = events;
 	return error;
+}
+
+/* What the set is told for a request that is alone. */
+static uint32_t events_alone(const struct request *request)
+{
+	uint32_t events = request->poll_events;
+
+	if (request->flags & REQ_POLL_EDGE)
+		events |= EPOLLET;
+	else if (!(request->flags & REQ_MULTISHOT) && keeps(request->file))
+		events |= EPOLLONESHOT;
+	return events;
 }
 
 int asyncring__poller_arm(struct request *request)
@@ -290,7 +335,7 @@ int asyncring__poller_arm(struct request *request)
 		if (error)
 			return error;
 	} else {
-		uint32_t events = request->poll_events | (edge ? EPOLLET : 0);
+		uint32_t events = events_alone(request);
 
 		number = open_watch(poller, request->file, events);
 		if (number == -ELOOP && unshow(ring, poller))
@@ -319,7 +364,7 @@ void asyncring__poller_disarm(struct request *request)
 	list_remove(&request->node);
 	asyncring__pending_remove(request);
 	request->state = STATE_SUBMITTER;
-	atomic_fetch_sub_explicit(&poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (list_empty(&watch->requests)) {
 		close_watch(poller, number);
 		return;
@@ -341,11 +386,17 @@ static void watch_ready(struct poller *poller, const struct epoll_event *event)
 	/* Given up since, and perhaps somebody else's. */
 	if (!watch->file || watch->generation != event->data.u64 >> 32)
 		return;
+	watch->spent = watch->events & EPOLLONESHOT;
 	list_for_each_safe (node, following, &watch->requests) {
 		struct request *request = container_of(node, struct request, node);
 
 		if (event->events & (request->poll_events | EVENTS_UNASKED))
 			asyncring__request_ready(request, event->events);
+	}
+	/* The event was not what the request waits for. */
+	if (watch->spent && !list_empty(&watch->requests)) {
+		watch->spent = false;
+		tell(poller, EPOLL_CTL_MOD, watch, number, watch->events);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/prctl.h>
 
+#include "../core/statistics.h"
 #include "../sys.h"
 
 enum { STACK_BYTES = 128 * 1024 };
@@ -25,6 +26,8 @@ int asyncring__thread_start(pthread_t *thread, void *(*run)(void *), void *argum
 	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	errno = saved_errno;
+	if (!error)
+		statistics_count(STATISTIC_THREADS);
 	return error;
 }
 

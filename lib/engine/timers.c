@@ -199,7 +199,7 @@ void asyncring__timer_stop(struct ring *ring, struct timer *timer)
 		return;
 	remove_slot(&ring->poller->timers.heaps[timer->clock], slot);
 	timer->place = 0;
-	atomic_fetch_sub_explicit(&ring->poller->pending, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&ring->poller->pending, 1, memory_order_seq_cst);
 	if (!slot)
 		top_changed(ring, timer->clock);
 }

@@ -77,13 +77,14 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 	struct accept *accept = request_data(request, struct accept);
 	/* A descriptor on its way into a slot must not slip through an exec. */
 	unsigned socket_flags = accept->flags | (accept->file_index ? SOCK_CLOEXEC : 0);
+	bool more = request->ready_events & EPOLLIN;
 	int fd = request_fd(request);
 
 	for (;;) {
-		int result =
-			asyncring__accept_now(fd, accept->address, accept->length, socket_flags);
-		bool more = false;
+		int result = asyncring__accept_now(fd, more, accept->address, accept->length,
+						   socket_flags);
 
+		more = false;
 		if (result == -EAGAIN && !(request->flags & REQ_NOWAIT))
 			return ISSUE_NEED_POLL;
 		request->completion.flags = 0;

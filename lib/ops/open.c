@@ -272,6 +272,9 @@ enum issue_result asyncring__open_issue(struct request *request, unsigned flags)
 		if (open->how.flags & FLAGS_SLOW || openat2_support() != WITH_CACHED)
 			return ISSUE_NEED_WORKER;
 		result = open_cached(request, open);
+		/* Whoever mounts something makes every such lookup of that moment fail. */
+		if (result == -EAGAIN)
+			result = open_cached(request, open);
 		if (result == -EAGAIN && !(open->how.resolve & LOOKUP_CACHED))
 			return ISSUE_NEED_WORKER;
 	}

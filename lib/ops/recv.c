@@ -179,7 +179,7 @@ static uint64_t least(const struct recv *recv)
 	return recv->message->header.control_length ? 0 : recv->message->left;
 }
 
-enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
+static enum issue_result issue(struct request *request)
 {
 	struct recv *recv = request_data(request, struct recv);
 	struct message_header header = {.flags = 0};
@@ -187,9 +187,6 @@ enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 	int64_t received;
 	bool failed;
 
-	if (recv->select)
-		return recv->whole ? asyncring__recvmsg_provided(request, flags)
-				   : asyncring__recv_provided(request, flags);
 	received = attempt(request, &header);
 	if (received == -EAGAIN && !(request->flags & REQ_NOWAIT))
 		return ISSUE_NEED_POLL;
@@ -208,4 +205,14 @@ enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 	    asyncring__socket_nonempty(request_fd(request)))
 		request->completion.flags |= ASYNCRING_CQE_F_SOCK_NONEMPTY;
 	return asyncring__recv_finish(request, received, failed);
+}
+
+enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
+{
+	const struct recv *recv = request_data(request, const struct recv);
+
+	if (!recv->select)
+		return issue(request);
+	return recv->whole ? asyncring__recvmsg_provided(request, flags)
+			   : asyncring__recv_provided(request, flags);
 }

@@ -56,8 +56,13 @@ static int pick(struct request *request, unsigned issue_flags, unsigned max, uin
 	shot->room = 0;
 	for (unsigned i = 0; i < shot->count; i++)
 		shot->room += shot->vectors[i].iov_len;
-	shot->header = (struct message_header){.vector = shot->vectors, .count = shot->count};
 	return 0;
+}
+
+/* A header for nothing but what was picked. */
+static void make_header(struct shot *shot)
+{
+	shot->header = (struct message_header){.vector = shot->vectors, .count = shot->count};
 }
 
 static int64_t receive(struct request *request, struct shot *shot)
@@ -74,8 +79,10 @@ static int64_t receive_data(struct request *request, struct shot *shot)
 	const struct iovec *only = &shot->vectors[0];
 
 	/* Whether a whole message was cut off only the header tells. */
-	if (shot->count > 1 || recv->flags & MSG_WAITALL)
+	if (shot->count > 1 || recv->flags & MSG_WAITALL) {
+		make_header(shot);
 		return receive(request, shot);
+	}
 	return sys(SYS_recvfrom, request_fd(request), only->iov_base, only->iov_len,
 		   recv->flags | MSG_DONTWAIT, NULL, NULL);
 }
@@ -233,6 +240,7 @@ static int lay_out(const struct message *message, struct shot *shot)
 	char *at = shot->vectors[0].iov_base;
 	struct message_header *header = &shot->header;
 
+	make_header(shot);
 	if (shot->room < size)
 		return -EFAULT;
 	at += sizeof(struct asyncring_recvmsg_out);
@@ -309,6 +317,7 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 		return recvmsg_multishot(request, flags);
 	if (pick(request, flags, 1, recv->message->limit, &shot))
 		return asyncring__recv_finish(request, -ENOBUFS, true);
+	make_header(&shot);
 	shot.header.name = given->name;
 	shot.header.name_length = given->name_length;
 	shot.header.control = given->control;

@@ -84,11 +84,11 @@ static bool nobody_waits(int fd)
 	return !sys_ppoll(&poll, 1, &now, NULL) && asyncring__socket_option(fd, SO_ACCEPTCONN) == 1;
 }
 
-int asyncring__accept_now(int fd, void *address, void *length, unsigned flags)
+int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags)
 {
 	int status, result;
 
-	if (nobody_waits(fd))
+	if (!ready && nobody_waits(fd))
 		return -EAGAIN;
 	lock_acquire(&flags_lock);
 	result = status = nonblock_begin(fd);

@@ -17,14 +17,15 @@
 #define SOCKET_TRANSFER_MAX 0x7ffff000u
 
 /*
- * For prep(): the operation waits for @events. It never blocks in a call, so that it is tried
- * before it waits for anything, and no worker is needed for that: with ASYNC it only completes as
- * if there had been one. (Hence no OP_POLL_* in the table, which make ASYNC wait before the first
- * attempt, and that on what need not be a socket.)
+ * For prep(): the operation, which is one on sockets only, waits for @events. It never blocks in a
+ * call, so that it is tried before it waits for anything, and no worker is needed for that: with
+ * ASYNC it only completes as if there had been one. (Hence no OP_POLL_* in the table, which make
+ * ASYNC wait before the first attempt, and that on what need not be a socket.)
  */
 static inline void socket_waits_for(struct request *request, uint32_t events)
 {
 	request->poll_events = events;
+	request->flags |= REQ_SOCKET;
 	if (request->flags & ASYNCRING_SQE_ASYNC) {
 		request->flags &= ~(uint32_t)ASYNCRING_SQE_ASYNC;
 		request->flags |= REQ_DEFERRED;
@@ -42,10 +43,10 @@ int asyncring__address_copy(struct request *request, const void **address, unsig
 
 /*
  * connect(2) and accept4(2) that answer -EINPROGRESS or -EAGAIN rather than sleep, whether or not
- * the socket has O_NONBLOCK.
+ * the socket has O_NONBLOCK. @ready: a connection was there a moment ago.
  */
 int asyncring__connect_now(int fd, const void *address, unsigned length);
-int asyncring__accept_now(int fd, void *address, void *length, unsigned flags);
+int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags);
 
 /*
  * A socket was made: into the slot that @file_index names (slot.h), or, if that is 0, to the

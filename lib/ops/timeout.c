@@ -30,7 +30,7 @@ enum { CLOCKS = ASYNCRING_TIMEOUT_BOOTTIME | ASYNCRING_TIMEOUT_REALTIME };
 /* ---- preparation ---- */
 
 /* @value: where the time is, or with TIMEOUT_IMMEDIATE_ARG the time. */
-static int read_time(uint64_t value, uint32_t flags, int64_t *ns)
+static int read_time(struct ring *ring, uint64_t value, uint32_t flags, int64_t *ns)
 {
 	struct __kernel_timespec time;
 
@@ -38,7 +38,7 @@ static int read_time(uint64_t value, uint32_t flags, int64_t *ns)
 		*ns = (int64_t)value;
 		return *ns < 0 ? -EINVAL : 0;
 	}
-	if (asyncring__copy_in(&time, value, sizeof(time)))
+	if (asyncring__copy_in_ahead(ring, &time, value, sizeof(time)))
 		return -EFAULT;
 	if (time.tv_sec < 0 || time.tv_nsec < 0)
 		return -EINVAL;
@@ -65,7 +65,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe)
 	timeout->timer.clock = flags & ASYNCRING_TIMEOUT_BOOTTIME   ? TIMER_BOOTTIME
 			       : flags & ASYNCRING_TIMEOUT_REALTIME ? TIMER_REALTIME
 								    : TIMER_MONOTONIC;
-	return read_time(sqe->addr, flags, &timeout->interval);
+	return read_time(request->ring, sqe->addr, flags, &timeout->interval);
 }
 
 int asyncring__timeout_prep(struct request *request, const struct asyncring_sqe *sqe)
@@ -211,7 +211,7 @@ int asyncring__timeout_remove_prep(struct request *request, const struct asyncri
 	if (remove->flags &
 	    ~(uint32_t)(UPDATES | ASYNCRING_TIMEOUT_ABS | ASYNCRING_TIMEOUT_IMMEDIATE_ARG))
 		return -EINVAL;
-	return read_time(sqe->addr2, remove->flags, &remove->time);
+	return read_time(request->ring, sqe->addr2, remove->flags, &remove->time);
 }
 
 /* The timer starts again, and waits for its time alone. */

@@ -22,6 +22,7 @@ enum user_flag {
 	USER_REGISTER_BY_INDEX = 1 << 0, /* register calls use the index, too */
 	USER_OWN_MEMORY = 1 << 1,	 /* the NO_MMAP memory is ours to unmap */
 	USER_POLL_BY_ENTER = 1 << 2,	 /* completions come only while somebody enters */
+	USER_OWN_MAPPINGS = 1 << 3,	 /* made by mmap(2) of the descriptor (lib/compat/) */
 };
 
 static inline unsigned user_enter_flags(const struct asyncring *ring)

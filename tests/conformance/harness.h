@@ -153,6 +153,28 @@ static inline void harness_close_ring(int fd)
 #endif
 }
 
+/*
+ * Is it the kernel that serves? The program built against liburing also runs under asyncring-run,
+ * so what only the kernel does is asked for and not compiled in.
+ */
+static inline bool harness_kernel(void)
+{
+#ifdef TEST_ORACLE
+	const unsigned in_user_space = 1u << 31; /* ASYNCRING_FEAT_USERSPACE */
+	static struct io_uring_params params;
+	int fd;
+
+	if (!params.features) {
+		fd = io_uring_setup(1, &params);
+		assert_true(fd >= 0);
+		harness_close_ring(fd);
+	}
+	return !(params.features & in_user_space);
+#else
+	return false;
+#endif
+}
+
 static inline void harness_init_at(struct io_uring *ring, unsigned entries, unsigned flags,
 				   const char *file, int line)
 {

@@ -6,6 +6,8 @@
 #include "harness-wait.h"
 #include "readiness_helpers.h"
 
+#include <sys/mman.h>
+
 /* Of Linux 7.0: IORING_TIMEOUT_IMMEDIATE_ARG */
 #define IMMEDIATE (1u << 7)
 
@@ -53,6 +55,71 @@ static void the_time_is_copied(void **state)
 	time = never;
 	expect(ring, 2, -ETIME);
 	expect_pending(ring, 1);
+}
+
+/* Times that lie side by side, up to where there is no memory any more. */
+static void each_has_its_own_time(void **state)
+{
+	enum { TIMES = 80, BAD = 33, COUNT = TIMES + 1 };
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct __kernel_timespec *times, *last;
+	struct io_uring ring;
+	char *memory;
+
+	(void)state;
+	memory = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(mprotect(memory + 2 * page, page, PROT_NONE), 0);
+	/* They begin in the first page, one of them at its end and in the next. */
+	times = (void *)(memory + page - 40 * sizeof(*times) - 8);
+	last = (void *)(memory + 2 * page - sizeof(*last));
+	harness_init(&ring, 128, IORING_SETUP_SUBMIT_ALL);
+	for (unsigned i = 0; i < TIMES; i++) {
+		times[i] = i % 2 ? never : at_once;
+		ops_prep(&ring, i, 0, timeout, &times[i], 0, 0);
+		if (i == BAD)
+			times[i].tv_nsec = -1;
+	}
+	*last = at_once;
+	ops_prep(&ring, TIMES, 0, timeout, last, 0, 0);
+	ops_prep(&ring, COUNT, 0, timeout, (struct __kernel_timespec *)((char *)last + 8), 0, 0);
+	ops_prep(&ring, COUNT + 1, 0, timeout, last + 1, 0, 0);
+	harness_submit(&ring, COUNT + 2);
+	for (unsigned i = 0; i < TIMES / 2 + 4; i++) {
+		struct harness_cqe cqe = harness_next(&ring);
+
+		if (cqe.user_data == BAD)
+			assert_int_equal(cqe.res, -EINVAL);
+		else if (cqe.user_data >= COUNT)
+			assert_int_equal(cqe.res, -EFAULT);
+		else
+			assert_int_equal(cqe.res, -ETIME);
+		assert_true(cqe.user_data >= TIMES || cqe.user_data % 2 == 0 ||
+			    cqe.user_data == BAD);
+	}
+	harness_assert_empty(&ring);
+	io_uring_queue_exit(&ring);
+	munmap(memory, 3 * page);
+}
+
+/* What a request before it in the submission has written counts. */
+static void a_time_may_come_from_a_read(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct __kernel_timespec times[2] = {never, never};
+	int fds[2];
+
+	harness_pipe(fds);
+	assert_int_equal(write(fds[1], &at_once, sizeof(at_once)), sizeof(at_once));
+	ops_prep(ring, 1, 0, timeout, &times[0], 0, 0);
+	ops_prep(ring, 2, 0, read, fds[0], &times[1], sizeof(times[1]), 0);
+	ops_prep(ring, 3, 0, timeout, &times[1], 0, 0);
+	harness_submit(ring, 3);
+	expect(ring, 2, sizeof(times[1]));
+	expect(ring, 3, -ETIME);
+	expect_pending(ring, 1);
+	harness_close_pipe(fds);
 }
 
 static void several_run_out_in_order(void **state)
@@ -418,6 +485,8 @@ int main(void)
 		ops_test(it_runs_out),
 		ops_test(no_time_at_all),
 		ops_test(the_time_is_copied),
+		cmocka_unit_test(each_has_its_own_time),
+		ops_test(a_time_may_come_from_a_read),
 		ops_test(several_run_out_in_order),
 		cmocka_unit_test(hundreds_at_once),
 		cmocka_unit_test(pending_ones_do_not_hold_up_the_exit),

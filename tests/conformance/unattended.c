@@ -154,6 +154,31 @@ static void a_late_owner_is_told_once(void **state)
 	close(eventfd_fd);
 }
 
+/* An owner that came for the first of two, and only looked, is told of the second. */
+static void an_owner_that_looked_is_told_again(void **state)
+{
+	struct io_uring ring;
+	int eventfd_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct harness_cqe cqe;
+	uint64_t count = 0;
+
+	(void)state;
+	harness_init(&ring, 4, DEFER);
+	assert_int_equal(io_uring_register_eventfd(&ring, eventfd_fd), 0);
+	start_timeout(&ring, FAR, 100);
+	start_timeout(&ring, NEAR, 5);
+	assert_true(harness_wait_readable(eventfd_fd));
+	assert_int_equal(io_uring_get_events(&ring), 0);
+	while (!harness_peek(&ring, &cqe))
+		assert_int_equal(io_uring_get_events(&ring), 0);
+	assert_int_equal(cqe.user_data, NEAR);
+	read(eventfd_fd, &count, sizeof(count));
+	assert_true(harness_wait_readable(eventfd_fd));
+	expect(&ring, FAR, -ETIME);
+	io_uring_queue_exit(&ring);
+	close(eventfd_fd);
+}
+
 /* The timeout is started by whoever has finished the read, long after the submit. */
 static void a_timeout_behind_a_silent_read(void **state)
 {
@@ -182,6 +207,7 @@ int main(void)
 		ops_test(a_message_is_counted),
 		cmocka_unit_test(deferred_ones_are_counted),
 		cmocka_unit_test(a_late_owner_is_told_once),
+		cmocka_unit_test(an_owner_that_looked_is_told_again),
 		cmocka_unit_test(a_timeout_behind_a_silent_read),
 	};
 

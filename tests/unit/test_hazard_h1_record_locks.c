@@ -6,6 +6,8 @@
  */
 #include "support.h"
 
+#include <sys/socket.h>
+
 enum { SIZE = 8192 };
 
 static struct asyncring ring;
@@ -283,6 +285,26 @@ static void hazard_h1_what_is_pinned_is_what_is_looked_at(void **state)
 	close(replacement);
 }
 
+/* A socket that an attempt has been made on becomes a database. */
+static void hazard_h1_what_was_a_socket_is_looked_at(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	sweep();
+	replacement = open_locked();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	replaced = ends[0];
+	asyncring_prep_recv(support_sqe(&ring), ends[0], buffer, SIZE, 0);
+	assert_int_equal(support_run(&ring), -ENOTSOCK);
+	replaced = -1;
+	assert_true(lock_stands(replacement));
+	set_lock(replacement, F_UNLCK);
+	close(ends[0]);
+	close(ends[1]);
+	close(replacement);
+}
+
 static void hazard_h1_posix_record_locks_survive_failing_allocation(void **state)
 {
 	enum { MANY = 100 };
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(hazard_h1_posix_read_lock_survives_beneath_another),
 		cmocka_unit_test(hazard_h1_locks_that_do_not_mind_park_nothing),
 		cmocka_unit_test(hazard_h1_what_is_pinned_is_what_is_looked_at),
+		cmocka_unit_test(hazard_h1_what_was_a_socket_is_looked_at),
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_failing_allocation),
 		cmocka_unit_test(hazard_h1_parked_pins_do_not_stay),
 		cmocka_unit_test(hazard_h1_parked_pins_are_few),

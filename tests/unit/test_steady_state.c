@@ -6,6 +6,8 @@
  */
 #include "support.h"
 
+#include <sys/socket.h>
+
 enum { ENTRIES = 32, SIZE = 16384, ROUNDS = 200 };
 
 static struct asyncring ring;
@@ -211,6 +213,117 @@ static void looking_at_completions_makes_no_call(void **state)
 	assert_int_equal(atomic_load(&calls), 1);
 }
 
+/* ---- messages ---- */
+
+static struct asyncring owned; /* by the main thread: nobody else makes calls for it */
+
+static int setup_messages(void **state)
+{
+	static int ends[2];
+
+	*state = ends;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -1;
+	return asyncring_queue_init(ENTRIES, &owned,
+				    ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN);
+}
+
+static int teardown_messages(void **state)
+{
+	const int *ends = *state;
+
+	asyncring_queue_exit(&owned);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+/* One message that is waited for; how many calls that was. */
+static unsigned await_message(int peer, bool submit)
+{
+	atomic_store(&calls, 0);
+	if (submit)
+		assert_int_equal(asyncring_submit(&owned), 1);
+	assert_int_equal(send(peer, "x", 1, 0), 1);
+	assert_int_equal(support_result(&owned, NULL), 1);
+	return atomic_load(&calls);
+}
+
+/* Tried, pinned, watched; then the wait, the receive, and the pin given up. */
+static void a_receive_that_waits_makes_six_calls(void **state)
+{
+	const int *ends = *state;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		unsigned made;
+
+		asyncring_prep_recv(support_sqe(&owned), ends[0], buffer, SIZE, 0);
+		made = await_message(ends[1], true);
+		if (i)
+			assert_int_equal(made, 6);
+	}
+}
+
+static void a_receive_on_a_registered_socket_makes_four(void **state)
+{
+	const int *ends = *state;
+
+	assert_int_equal(asyncring_register_files(&owned, ends, 1), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct asyncring_sqe *sqe = support_sqe(&owned);
+		unsigned made;
+
+		asyncring_prep_recv(sqe, 0, buffer, SIZE, 0);
+		sqe->flags |= ASYNCRING_SQE_FIXED_FILE;
+		made = await_message(ends[1], true);
+		if (i)
+			assert_int_equal(made, 4);
+	}
+}
+
+static void a_message_of_a_multishot_makes_two(void **state)
+{
+	const int *ends = *state;
+	struct asyncring_sqe *sqe = support_sqe(&owned);
+	int error;
+	struct asyncring_buf_ring *group = asyncring_setup_buf_ring(&owned, 256, 1, 0, &error);
+
+	assert_non_null(group);
+	for (int i = 0; i < ROUNDS; i++)
+		asyncring_buf_ring_add(group, &buffer[i], 16, (unsigned short)i, 255, i);
+	asyncring_buf_ring_advance(group, ROUNDS);
+	asyncring_prep_recv_multishot(sqe, ends[0], NULL, 0, 0);
+	sqe->flags |= ASYNCRING_SQE_BUFFER_SELECT;
+	sqe->buf_group = 1;
+	assert_int_equal(asyncring_submit(&owned), 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		unsigned made = await_message(ends[1], false);
+
+		if (i)
+			assert_int_equal(made, 2);
+	}
+	assert_int_equal(asyncring_free_buf_ring(&owned, group, 256, 1), 0);
+}
+
+/* The times of many timeouts that lie together are copied together. */
+static void timeouts_make_few_calls(void **state)
+{
+	static struct __kernel_timespec times[ENTRIES];
+	struct __kernel_timespec *far = times;
+
+	(void)state;
+	for (int i = 0; i < ENTRIES; i++)
+		times[i].tv_sec = 3600;
+	asyncring_prep_timeout(support_sqe(&owned), far, 0, 0);
+	assert_int_equal(asyncring_submit(&owned), 1);
+	atomic_store(&calls, 0);
+	for (int i = 0; i < ENTRIES; i++)
+		asyncring_prep_timeout(support_sqe(&owned), &times[i], 0, 0);
+	assert_int_equal(asyncring_submit(&owned), ENTRIES);
+	/* In one page or in two, and each copy asks who we are. */
+	assert_in_range(atomic_load(&calls), 0, 4);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -228,6 +341,8 @@ static int teardown(void **state)
 	return 0;
 }
 
+#define MESSAGES(test) cmocka_unit_test_setup_teardown(test, setup_messages, teardown_messages)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +351,10 @@ int main(void)
 		cmocka_unit_test(steady_state_of_overflow_allocates_nothing),
 		cmocka_unit_test(a_lone_ring_has_no_thread),
 		cmocka_unit_test(looking_at_completions_makes_no_call),
+		MESSAGES(a_receive_that_waits_makes_six_calls),
+		MESSAGES(a_receive_on_a_registered_socket_makes_four),
+		MESSAGES(a_message_of_a_multishot_makes_two),
+		MESSAGES(timeouts_make_few_calls),
 		cmocka_unit_test(steady_state_of_workers_allocates_nothing),
 		cmocka_unit_test(idle_threads_go_away),
 		cmocka_unit_test(threads_go_with_the_last_ring),

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The beginning and the end: the constructor of libasyncring-run.so, which runs before the
+ * program's own and so before any ring and any thread of the program, and its destructor.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/core.h"
+#include "../core/fork.h"
+#include "preload.h"
+#include "settings.h"
+
+/* Written by the constructor and in a fork's child, which have the process for themselves. */
+static int pid;
+
+int preload_pid(void)
+{
+	return pid;
+}
+
+bool preload_path(char *path, size_t size)
+{
+	Dl_info info;
+
+	if (!dladdr((void *)(uintptr_t)preload_path, &info) || !info.dli_fname ||
+	    strlen(info.dli_fname) >= size)
+		return false;
+	memcpy(path, info.dli_fname, strlen(info.dli_fname) + 1);
+	return true;
+}
+
+static void after_fork_in_child(void)
+{
+	pid = (int)sys(SYS_getpid);
+	report_begin_anew();
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	int error;
+
+	pid = (int)sys(SYS_getpid);
+	next_look_up();
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+	report_init();
+	exec_init();
+	error = trap_install();
+	if (error)
+		dprintf(STDERR_FILENO, "asyncring-run: io_uring calls cannot be caught: %s\n",
+			strerror(-error));
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	report_print();
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asyncring-run --stats: each process in which a ring was set up says at its end, on standard
+ * error, what was served. A process that is killed says nothing.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../core/core.h"
+#include "../core/statistics.h"
+#include "preload.h"
+#include "settings.h"
+
+_Atomic uint64_t served_calls[SERVED_BY];
+
+/* The report is printed once. */
+static atomic_flag printed = ATOMIC_FLAG_INIT;
+
+void report_init(void)
+{
+	const char *settings = getenv(SETTINGS_VARIABLE);
+
+	asyncring__statistics.enabled = settings && strstr(settings, SETTING_STATS);
+}
+
+void report_begin_anew(void)
+{
+	for (int i = 0; i < STATISTICS; i++)
+		atomic_store_explicit(&asyncring__statistics.counts[i], 0, memory_order_relaxed);
+	for (int i = 0; i < ASYNCRING_OP_LAST; i++)
+		atomic_store_explicit(&asyncring__statistics.operations[i], 0,
+				      memory_order_relaxed);
+	for (int i = 0; i < SERVED_BY; i++)
+		atomic_store_explicit(&served_calls[i], 0, memory_order_relaxed);
+}
+
+static uint64_t counted(enum statistic which)
+{
+	return atomic_load_explicit(&asyncring__statistics.counts[which], memory_order_relaxed);
+}
+
+static uint64_t served(enum served_by way)
+{
+	return atomic_load_explicit(&served_calls[way], memory_order_relaxed);
+}
+
+/* What the process is called; "?" if nobody says. */
+static void read_name(char *name, size_t size)
+{
+	FILE *comm = fopen("/proc/self/comm", "re");
+
+	if (!comm || !fgets(name, (int)size, comm))
+		snprintf(name, size, "?");
+	name[strcspn(name, "\n")] = '\0';
+	if (comm)
+		fclose(comm);
+}
+
+static void print_operations(FILE *out)
+{
+	for (unsigned opcode = 0; opcode < ASYNCRING_OP_LAST; opcode++) {
+		const struct op *op = asyncring__op((uint8_t)opcode);
+		uint64_t count = atomic_load_explicit(&asyncring__statistics.operations[opcode],
+						      memory_order_relaxed);
+
+		if (count && op)
+			fprintf(out, "  %-18s %12" PRIu64 "\n", op->name, count);
+	}
+}
+
+void report_print(void)
+{
+	char name[32], *text = NULL;
+	size_t length = 0;
+	FILE *out;
+
+	if (!asyncring__statistics.enabled || !counted(STATISTIC_RINGS) ||
+	    atomic_flag_test_and_set(&printed))
+		return;
+	/* One write, so that what several processes say is not mixed. */
+	out = open_memstream(&text, &length);
+	if (!out)
+		return;
+	read_name(name, sizeof(name));
+	fprintf(out, "asyncring-run: %s (%d): %" PRIu64 " rings\n", name, getpid(),
+		counted(STATISTIC_RINGS));
+	fprintf(out,
+		"  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
+		", trapped: %" PRIu64 "\n",
+		counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP));
+	fprintf(out,
+		"  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
+		" to workers\n",
+		counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
+		counted(STATISTIC_PUNTED));
+	fprintf(out, "  threads started: %" PRIu64 ", completions overflowed: %" PRIu64 "\n",
+		counted(STATISTIC_THREADS), counted(STATISTIC_OVERFLOWS));
+	print_operations(out);
+	if (!fclose(out) && text && write(STDERR_FILENO, text, length) < 0)
+		length = 0; /* nobody is left to be told */
+	free(text);
+}
+
+/* ---- ends at which no destructor runs ---- */
+
+INTERPOSED _Noreturn void _exit(int status)
+{
+	/* The child of a vfork ends by this, with the memory of its parent. */
+	if (asyncring__statistics.enabled && sys(SYS_getpid) == preload_pid())
+		report_print();
+	for (;;)
+		sys(SYS_exit_group, status);
+}
+
+INTERPOSED _Noreturn void _Exit(int status)
+{
+	_exit(status);
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Description: asyncring-run itself: what it runs, what it refuses and how it says so.
+set -euo pipefail
+
+run=$1
+programs=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+# expect STATUS PATTERN COMMAND...: exit status, and what standard output and error together say.
+expect() {
+	local status=$1 pattern=$2 got=0 said
+	shift 2
+	said=$("$@" 2>&1 </dev/null) || got=$?
+	[[ $got -eq $status ]] || fail "$*: status $got, not $status: $said"
+	grep -qE -- "$pattern" <<<"$said" || fail "$*: no '$pattern' in: $said"
+}
+
+# ---- usage
+
+expect 125 '^usage:' "$run"
+expect 125 '^usage:' "$run" --force
+expect 125 '^usage:' "$run" --no-such-option
+expect 0 '^usage:' "$run" --help
+expect 0 '^asyncring-run [0-9.]+$' "$run" --version
+expect 0 'would be served' "$run" --check
+
+# ---- what a program ends with, and what it is given
+
+expect 7 '' "$run" --force sh -c 'exit 7'
+expect 0 '^-f --stats$' "$run" -f echo -f --stats
+expect 0 '^x$' "$run" --force -- echo x
+expect 0 'served in user space' "$run" -fv true
+printf '#!/bin/sh\necho "a script: $1"\n' >"$scratch/script"
+chmod +x "$scratch/script"
+expect 0 '^a script: 1$' "$run" -f "$scratch/script" 1
+
+# ---- what cannot be run
+
+expect 127 'no-such-program: not found' "$run" -f no-such-program
+expect 127 'No such file' "$run" -f "$scratch/none"
+expect 126 'Is a directory' "$run" -f "$scratch"
+echo text >"$scratch/text"
+expect 126 'Permission denied' "$run" -f "$scratch/text"
+chmod +x "$scratch/text"
+expect 126 'neither a program nor a script' "$run" -f "$scratch/text"
+printf '#!%s/loop\n' "$scratch" >"$scratch/loop"
+chmod +x "$scratch/loop"
+expect 126 'scripts that run one another' "$run" -f "$scratch/loop"
+
+# ---- what cannot be served
+
+echo 'int main(void) { return 0; }' >"$scratch/empty.c"
+cc=$(command -v cc || command -v gcc || command -v clang)
+if "$cc" -static "$scratch/empty.c" -o "$scratch/static" 2>/dev/null; then
+	expect 126 'statically linked' "$run" -f "$scratch/static"
+fi
+# A program for a machine that is not this one: the two bytes that say so are changed.
+"$cc" "$scratch/empty.c" -o "$scratch/foreign"
+printf '\x28\x00' | dd of="$scratch/foreign" bs=1 seek=18 conv=notrunc status=none
+expect 126 'for another machine' "$run" -f "$scratch/foreign"
+# A dynamic linker by another name.
+"$cc" "$scratch/empty.c" -Wl,--dynamic-linker=/lib/ld-other.so.1 -o "$scratch/other"
+expect 126 'another C library' "$run" -f "$scratch/other"
+if [[ $(id -u) -eq 0 ]]; then
+	"$cc" "$scratch/empty.c" -o "$scratch/privileged"
+	chown 1 "$scratch/privileged"
+	chmod 4755 "$scratch/privileged"
+	expect 126 'gains privileges' "$run" -f "$scratch/privileged"
+fi
+
+# ---- the report
+
+if "$programs/served-trap-program" >/dev/null 2>&1; then
+	expect 0 'served-trap-pro.*: [0-9]+ rings' "$run" -fs "$programs/served-trap-program"
+	expect 0 'trapped: [1-9]' "$run" -fs "$programs/served-trap-program"
+	expect 0 '^ +NOP +[1-9]' "$run" -fs "$programs/served-trap-program"
+fi
+said=$("$run" -fs true 2>&1)
+[[ -z $said ]] || fail "a program without a ring has nothing to report, but: $said"
