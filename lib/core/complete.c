@@ -260,8 +260,12 @@ void asyncring__batch_post(struct ring *ring)
 		struct request *next =
 			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 
-		if (next)
+		if (next) {
+			/* What follows one that the owner has not seen must not be seen first. */
+			if (defer && ring_defers(ring))
+				next->flags |= REQ_DEFERRED;
 			list_append(&ring->batch.released, &next->node);
+		}
 	}
 	if (late.silent) {
 		recycle_silent(&posted, true);

@@ -122,6 +122,9 @@ struct request {
 	union {
 		/* Of a link timeout whose time runs: the request it bounds. submit_lock. */
 		struct request *timed;
+		/* Of one that counts completions: the number of the one it waits for. submit_lock.
+		 */
+		uint64_t count_due;
 		/* State QUEUED: grows from one request to the next. pool.lock. */
 		uint32_t pool_order;
 	};

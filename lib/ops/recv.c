@@ -31,6 +31,9 @@ static int prep_multishot(struct request *request, const struct asyncring_sqe *s
 		return -EINVAL;
 	recv->total = sqe->optlen;
 	request->flags |= REQ_MULTISHOT;
+	/* With what is there to be received comes the news that there is nothing behind it. */
+	if (request->poll_events & EPOLLIN)
+		request->poll_events |= EPOLLRDHUP;
 	return 0;
 }
 

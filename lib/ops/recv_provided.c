@@ -160,6 +160,16 @@ static uint32_t nonempty(const struct request *request, bool full)
 		       : 0;
 }
 
+/*
+ * The length of a bundle is also what it may take before others have their turn. (That of a single
+ * receive is no more than a buffer, and TURN_MAX of them are a turn.)
+ */
+static bool turn_is_over(const struct request *request)
+{
+	return !(request->flags & REQ_NOWAIT) && request->ioprio & ASYNCRING_RECVSEND_BUNDLE &&
+	       request_data(request, const struct recv)->length;
+}
+
 static bool truncated(const struct recv *recv, const struct shot *shot)
 {
 	return recv->flags & MSG_WAITALL && shot->header.flags & (MSG_TRUNC | MSG_CTRUNC);
@@ -167,12 +177,14 @@ static bool truncated(const struct recv *recv, const struct shot *shot)
 
 /*
  * After a shot: is there nothing left, so that another attempt would be in vain? Not if that is
- * what is to end it.
+ * what is to end it, nor if the poller has told that the peer has ended the stream: then the end is
+ * there to be received.
  */
 static bool emptied(struct request *request, uint32_t cqe_flags)
 {
 	return !(request->flags & REQ_NOWAIT) && stream(request) &&
-	       !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY);
+	       !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY) &&
+	       !(request->ready_events & EPOLLRDHUP);
 }
 
 enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
@@ -213,7 +225,7 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 							      (!full && recv->flags & MSG_WAITALL));
 		}
 		recv->exhausted = false;
-		if (emptied(request, cqe_flags))
+		if (turn_is_over(request) || emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
