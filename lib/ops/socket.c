@@ -118,20 +118,25 @@ static int accept_nonblock(int fd, void *address, void *length, unsigned flags, 
 	return result;
 }
 
-int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags,
-			  enum accept_how how)
+int asyncring__accept_now(int fd, void *address, void *length, unsigned flags, enum accept_how how)
 {
-	int status, result = -EAGAIN;
+	int status, result;
 	bool sleep = false;
 
 	lock_acquire(&flags_lock);
-	if (ready || !nobody_waits(fd)) {
-		result = status = sys_fcntl(fd, F_GETFL, 0);
-		sleep = status >= 0 && !(status & O_NONBLOCK) && listeners_are_shared &&
-			how != ACCEPT_AT_ONCE;
-		if (status >= 0 && !sleep)
-			result = accept_nonblock(fd, address, length, flags, status);
+	result = status = sys_fcntl(fd, F_GETFL, 0);
+	/*
+	 * Asked of a blocking one although its readiness may just have been told: of several
+	 * requests that were told so, one has taken the connection.
+	 */
+	if (status >= 0 && !(status & O_NONBLOCK)) {
+		if (nobody_waits(fd))
+			result = -EAGAIN;
+		else
+			sleep = listeners_are_shared && how != ACCEPT_AT_ONCE;
 	}
+	if (result >= 0 && !sleep)
+		result = accept_nonblock(fd, address, length, flags, status);
 	lock_release(&flags_lock);
 	if (!sleep)
 		return result;

@@ -51,8 +51,7 @@ int asyncring__address_copy(struct request *request, const void **address, unsig
 /*
  * connect(2) and accept4(2) that answer -EINPROGRESS or -EAGAIN rather than sleep, whether or not
  * the socket has O_NONBLOCK. Where others accept from the same listener the second would have to
- * sleep if they are faster: @how says whether it may. @ready: a connection was there
- * a moment ago.
+ * sleep if they are faster: @how says whether it may.
  */
 enum accept_how {
 	ACCEPT_OR_ASK,	/* it may not: it answers ACCEPT_MAY_SLEEP */
@@ -61,8 +60,7 @@ enum accept_how {
 };
 enum { ACCEPT_MAY_SLEEP = -EDEADLK };
 int asyncring__connect_now(int fd, const void *address, unsigned length);
-int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags,
-			  enum accept_how how);
+int asyncring__accept_now(int fd, void *address, void *length, unsigned flags, enum accept_how how);
 
 /*
  * A socket was made: into the slot that @file_index names (slot.h), or, if that is 0, to the
