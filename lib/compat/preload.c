@@ -36,6 +36,7 @@ bool preload_path(char *path, size_t size)
 static void after_fork_in_child(void)
 {
 	pid = (int)sys(SYS_getpid);
+	watch_after_fork_in_child();
 	report_begin_anew();
 }
 

@@ -71,6 +71,14 @@ void descriptors_close_rings(unsigned first, unsigned last);
  */
 void descriptors_settle(void);
 
+/* ---- watch.c ---- */
+
+/* A ring was set up, perhaps, by a program that closes rings where nobody sees it. */
+void watch_rings(void);
+/* Is one of the process's threads that which watches? It may be about to end. */
+bool watch_is_thread(void);
+void watch_after_fork_in_child(void);
+
 /* ---- trap.c ---- */
 
 /* Catch io_uring's system calls of this process and all it starts: 0 or a negative errno. */

@@ -157,6 +157,8 @@ static void handle(int signal, siginfo_t *info, void *context)
 			set_result(context, serve_ring_call(info->si_syscall, arguments));
 			if (info->si_syscall == SYS_io_uring_enter)
 				rewrite_consider((uintptr_t)info->si_call_addr);
+			else if (info->si_syscall == SYS_io_uring_setup)
+				watch_rings();
 		}
 	} else if (info->si_code == SYS_SECCOMP && info->si_syscall == SYS_mmap) {
 		call_arguments(context, arguments);

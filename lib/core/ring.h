@@ -345,6 +345,8 @@ bool asyncring__ring_is_behind(int fd);
 bool asyncring__rings_live(void);
 /* Tear down the rings whose last name was closed unseen. No lock held, no reference. */
 void asyncring__rings_release_lost(void);
+/* The same with those of which nobody has noticed yet: a system call for each name of a ring. */
+void asyncring__rings_end_closed(void);
 /* False if the ring is closing: then it has no name to be given any more. */
 bool asyncring__ring_add_name(struct ring *ring);
 /* True if it was the last: then the ring is closing, and the caller tears it down. */
