@@ -212,6 +212,11 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
+	/* With NO_MMAP, if they can be: words and array, and SQEs, mapped once more. */
+	struct borrowed {
+		void *memory;
+		size_t size;
+	} borrowed[2];
 	/* After a change of sizes: what is in use instead, but for the words. submit_lock. */
 	void *resized_memory;
 	size_t resized_size;
