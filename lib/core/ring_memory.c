@@ -25,6 +25,8 @@ _Static_assert(offsetof(struct ring_words, sq_dropped) == 272, "programs hard-co
 _Static_assert(offsetof(struct ring_words, cq_overflow) == 284, "programs hard-code the layout");
 _Static_assert(offsetof(struct ring_words, cqes) == 320, "programs hard-code the layout");
 
+#define HUGE_PAGE_MAX ((size_t)1 << 34)
+
 static size_t round_up(size_t size, size_t to)
 {
 	return (size + to - 1) / to * to;
@@ -101,10 +103,14 @@ static void *borrow(struct borrowed *borrowed, uint64_t address, size_t size)
 	return borrowed->memory ? borrowed->memory : (void *)(uintptr_t)address;
 }
 
+/* Of huge pages whole ones were mapped, of whatever size, and no part of one can be unmapped. */
 static void give_back(struct borrowed *borrowed)
 {
-	if (borrowed->memory)
-		sys_munmap(borrowed->memory, borrowed->size);
+	size_t page = asyncring__page_size();
+
+	while (borrowed->memory && page <= HUGE_PAGE_MAX &&
+	       sys_munmap(borrowed->memory, round_up(borrowed->size, page)) == -EINVAL)
+		page *= 2;
 	borrowed->memory = NULL;
 }
 
