@@ -61,10 +61,13 @@ enum { RING_FD_FIRST = 896, RING_FD_END = 1024 };
 
 /* @fd is a ring's from now on. */
 void descriptors_add_ring(int fd);
-/* close(2) of @fd if it is a ring's: true, and what close(2) would answer in *result. */
+/*
+ * close(2) of @fd if it is a ring's: true, and what close(2) would answer in *result. False: it is
+ * not closed.
+ */
 bool descriptors_close_ring(int fd, int *result);
-/* The rings' descriptors with a number from @first to @last are closed. */
-void descriptors_close_rings(unsigned first, unsigned last);
+/* close_range(2). */
+long descriptors_close_range(unsigned first, unsigned last, unsigned flags);
 /*
  * The program is about to sleep until some descriptor is ready: those of rings whose completions it
  * has taken must not be.
