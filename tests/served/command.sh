@@ -76,6 +76,42 @@ if [[ $(id -u) -eq 0 ]]; then
 	expect 126 'gains privileges' "$run" -f "$scratch/privileged"
 fi
 
+# ---- where a sandbox catches io_uring's calls itself
+
+cat >"$scratch/sandbox.c" <<'END'
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	struct sock_filter text[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = 5, .filter = text};
+
+	(void)argc;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+		return 77;
+	execv(argv[1], argv + 1);
+	return 1;
+}
+END
+"$cc" "$scratch/sandbox.c" -o "$scratch/sandbox"
+if "$scratch/sandbox" /bin/true; then
+	expect 0 'io_uring does not work here: forbidden' "$scratch/sandbox" "$run" --check
+	expect 0 'PASSED' "$scratch/sandbox" "$run" "$programs/served-trap-program"
+	expect 0 'PASSED' "$scratch/sandbox" "$run" "$programs/served-children-program"
+fi
+
 # ---- the report
 
 if "$programs/served-trap-program" >/dev/null 2>&1; then

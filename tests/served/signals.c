@@ -207,10 +207,59 @@ static void sandboxed(void)
 		_exit(2);
 }
 
+/* A mapping of this many bytes is not allowed. */
+enum { FORBIDDEN = 0x123000 };
+
+static void count_mmap(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	if (info->si_syscall == SYS_mmap)
+		calls_caught++;
+}
+
+static void catch_mmap(void)
+{
+	struct sock_filter text[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FORBIDDEN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = 6, .filter = text};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+		_exit(1);
+}
+
+/* Its own calls, through libc or not, and with a descriptor or not. */
+static void sandboxed_mmap(void)
+{
+	struct sigaction action = {.sa_sigaction = count_mmap, .sa_flags = SA_SIGINFO};
+	struct raw_ring own;
+	int file = fcntl(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC, 900);
+
+	sigaction(SIGSYS, &action, NULL);
+	catch_mmap();
+	calls_caught = 0;
+	mmap(NULL, FORBIDDEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	raw_call(SYS_mmap, 0, FORBIDDEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mmap(NULL, FORBIDDEN, PROT_READ, MAP_PRIVATE, file, 0);
+	raw_call(SYS_mmap, 0, FORBIDDEN, PROT_READ, MAP_PRIVATE, file, 0);
+	if (calls_caught != 4)
+		_exit(2);
+	raw_open(&own, 0);
+	raw_check(&own);
+}
+
 static void a_filter_of_the_programs(void **state)
 {
 	(void)state;
 	assert_int_equal(raw_in_child(sandboxed), 0);
+	assert_int_equal(raw_in_child(sandboxed_mmap), 0);
 }
 
 static void reset_everything(void)
