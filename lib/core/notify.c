@@ -106,11 +106,16 @@ void asyncring__announce(struct ring *ring)
 	asyncring__notify(ring, &wake, false);
 }
 
+/*
+ * True also if that cannot be told at the moment: whoever has the lock posts or takes, and may be
+ * this very thread, interrupted by a signal whose handler sleeps for descriptors.
+ */
 static bool something_to_see(struct ring *ring)
 {
 	bool something;
 
-	lock_acquire(&ring->control->cq_lock);
+	if (!lock_try(&ring->control->cq_lock))
+		return true;
 	something =
 		ring->deferred_slots || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
 	lock_release(&ring->control->cq_lock);

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 
 static struct raw_ring ring;
 
@@ -144,6 +145,33 @@ static void waits_that_block_everything_else(void **state)
 	assert_int_equal(handled, 5);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(set);
+}
+
+/* poll(2) may be called in handlers, wherever they have interrupted the program. */
+static void poll_in_handler(int signal)
+{
+	int saved_errno = errno;
+
+	(void)signal;
+	raw_readable(ring.fd, 0);
+	handled++;
+	errno = saved_errno;
+}
+
+static void handlers_that_poll(void **state)
+{
+	struct sigaction action = {.sa_handler = poll_in_handler, .sa_flags = SA_RESTART};
+	const struct itimerval never = {0};
+	const struct itimerval often = {.it_interval.tv_usec = 50, .it_value.tv_usec = 50};
+
+	(void)state;
+	handled = 0;
+	assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_PROF, &often, NULL), 0);
+	/* Where the clock's tick is long the signals are few. */
+	for (int i = 0; i < 1000000 && handled < 50; i++)
+		raw_check(&ring);
+	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
 }
 
 /* ---- SIGSYS -------------------------------------------------------------------------------- */
@@ -312,6 +340,7 @@ int main(void)
 		cmocka_unit_test(the_system_call_by_its_number),
 		cmocka_unit_test(handlers_that_block_everything),
 		cmocka_unit_test(waits_that_block_everything_else),
+		cmocka_unit_test(handlers_that_poll),
 		cmocka_unit_test(a_handler_of_the_programs),
 		cmocka_unit_test(a_filter_of_the_programs),
 		cmocka_unit_test(dispositions_that_are_reset),
