@@ -101,6 +101,8 @@ bool preload_path(char *path, size_t size);
 
 /* The environment that children have to get is noted. */
 void exec_init(void);
+/* execve(2) or execveat(2) by its @number: a negative errno, if it comes back. */
+long exec_call(long number, const long arguments[6]);
 
 /* ---- report.c: what has been served ---- */
 

@@ -67,6 +67,9 @@ INTERPOSED long syscall(long number, ...)
 		return answer(
 			descriptors_close_range((unsigned)a[0], (unsigned)a[1], (unsigned)a[2]));
 #endif
+	case SYS_execve:
+	case SYS_execveat:
+		return answer(exec_call(number, a));
 	case SYS_rt_sigprocmask:
 		return set_mask(a);
 	default:

@@ -64,6 +64,9 @@ static void with_an_environment_of_its_own(void **state)
 	for (size_t i = 0; i < sizeof(environments) / sizeof(environments[0]); i++) {
 		EXPECT_SERVED(execve(self, arguments, environments[i]));
 		EXPECT_SERVED(execvpe(self, arguments, environments[i]));
+		EXPECT_SERVED(execveat(AT_FDCWD, self, arguments, environments[i], 0));
+		EXPECT_SERVED(syscall(SYS_execve, self, arguments, environments[i]));
+		EXPECT_SERVED(syscall(SYS_execveat, AT_FDCWD, self, arguments, environments[i], 0));
 		EXPECT_SERVED(execle(self, self, ask, NULL, environments[i]));
 	}
 	EXPECT_SERVED(clearenv(); execv(self, arguments));

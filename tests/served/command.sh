@@ -42,6 +42,10 @@ printf '#!/bin/sh\necho "a script: $1"\n' >"$scratch/script"
 chmod +x "$scratch/script"
 expect 0 '^a script: 1$' "$run" -f "$scratch/script" 1
 
+# A folder by that name is not what execvp(3) looks for.
+mkdir -p "$scratch/folders/script"
+PATH=$scratch/folders:$scratch:$PATH expect 0 '^a script: 1$' "$run" -f script 1
+
 # ---- what cannot be run
 
 expect 127 'no-such-program: not found' "$run" -f no-such-program
@@ -66,6 +70,11 @@ fi
 "$cc" "$scratch/empty.c" -o "$scratch/foreign"
 printf '\x28\x00' | dd of="$scratch/foreign" bs=1 seek=18 conv=notrunc status=none
 expect 126 'for another machine' "$run" -f "$scratch/foreign"
+# Headers that are said to lie in front of the file.
+"$cc" "$scratch/empty.c" -o "$scratch/outside"
+printf '\xc8\xff\xff\xff\xff\xff\xff\xff' |
+	dd of="$scratch/outside" bs=1 seek=32 conv=notrunc status=none
+expect 126 'statically linked' "$run" -f "$scratch/outside"
 # A dynamic linker by another name.
 "$cc" "$scratch/empty.c" -Wl,--dynamic-linker=/lib/ld-other.so.1 -o "$scratch/other"
 expect 126 'another C library' "$run" -f "$scratch/other"
