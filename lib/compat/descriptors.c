@@ -268,7 +268,7 @@ static void settle(int fd)
 
 void descriptors_settle(void)
 {
-	if (atomic_load_explicit(&words_used, memory_order_relaxed))
+	if (atomic_load_explicit(&words_used, memory_order_relaxed) && !preload_forked_unseen())
 		for_each_ring(0, RINGS_MAX, settle);
 }
 

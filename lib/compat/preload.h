@@ -94,6 +94,11 @@ int signals_real_sigaction(int signal, const struct sigaction *action, struct si
 
 /* The process this is, as of the constructor or the last fork(3). */
 int preload_pid(void);
+/*
+ * Is this a child that was made by a bare clone(2)? It has none of the library's threads, and locks
+ * as they were: it gets no rings, and has no say in its parent's.
+ */
+bool preload_forked_unseen(void);
 /* Where this library lies; false if that cannot be told. */
 bool preload_path(char *path, size_t size);
 
