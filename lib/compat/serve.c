@@ -23,6 +23,9 @@ long serve_setup(unsigned entries, struct asyncring_params *params)
 		return -EPERM;
 	if (asyncring__copy_in(&asked, (uintptr_t)params, sizeof(asked)))
 		return -EFAULT;
+	/* Is there room for the answer? A ring that is only an index could not be taken back. */
+	if (asyncring__copy_out((uintptr_t)params, &asked, sizeof(asked)))
+		return -EFAULT;
 	answer = asked;
 	fd = asyncring__setup(entries, &answer, RING_FD_FIRST);
 	if (fd < 0)

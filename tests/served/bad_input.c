@@ -136,6 +136,33 @@ static void wild_pointers(void **state)
 	raw_check(&healthy);
 }
 
+/* Where there is nowhere to answer no ring stays, not even one without a descriptor. */
+static void nowhere_to_answer(void **state)
+{
+	enum { RING_AREA = 4096, TRIES = 40 };
+	char *memory = mmap(NULL, 2 * RING_AREA, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct asyncring_params *params =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_ptr_not_equal(params, MAP_FAILED);
+	params->flags = ASYNCRING_SETUP_NO_MMAP | ASYNCRING_SETUP_REGISTERED_FD_ONLY;
+	params->sq_off.user_addr = (uintptr_t)memory;
+	params->cq_off.user_addr = (uintptr_t)memory + RING_AREA;
+	assert_int_equal(mprotect(params, 4096, PROT_READ), 0);
+	for (int i = 0; i < TRIES; i++) {
+		int error = raw_setup(8, params);
+
+		if (error == -EINVAL)
+			skip(); /* an old kernel */
+		assert_int_equal(error, -EFAULT);
+	}
+	munmap(params, 4096);
+	munmap(memory, 2 * RING_AREA);
+}
+
 static void mappings_gone_in_flight(void **state)
 {
 	struct raw_ring ring;
@@ -218,9 +245,8 @@ static int ask_for_a_ring(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rings_scribbled_over),
-		cmocka_unit_test(wild_pointers),
-		cmocka_unit_test(mappings_gone_in_flight),
+		cmocka_unit_test(rings_scribbled_over), cmocka_unit_test(wild_pointers),
+		cmocka_unit_test(nowhere_to_answer),	cmocka_unit_test(mappings_gone_in_flight),
 		cmocka_unit_test(ended_in_flight),
 	};
 
