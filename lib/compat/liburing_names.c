@@ -245,6 +245,7 @@ int io_uring_resize_rings(struct asyncring *ring, struct asyncring_params *param
 	error = asyncring_resize_rings(ring, &told);
 	if (error)
 		return error;
+	told.flags = ring->flags; /* sizes depend on them */
 	if (old.int_flags & USER_OWN_MAPPINGS) {
 		unmap_rings(&old);
 		/* Without room for mappings it goes on with the library's own, as it is now. */
@@ -255,6 +256,7 @@ int io_uring_resize_rings(struct asyncring *ring, struct asyncring_params *param
 	}
 	told.sq_off.user_addr = params->sq_off.user_addr;
 	told.cq_off.user_addr = params->cq_off.user_addr;
+	told.flags = 0; /* *params is to serve again */
 	*params = told;
 	return 0;
 }

@@ -107,8 +107,8 @@ void report_print(void)
 	say("asyncring-run: %s (%ld): %" PRIu64 " rings\n", name, sys(SYS_getpid),
 	    counted(STATISTIC_RINGS));
 	say("  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
-	    ", trapped: %" PRIu64 "\n",
-	    counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP));
+	    ", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
+	    counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
 	say("  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
 	    " to workers\n",
 	    counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
