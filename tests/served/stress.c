@@ -159,13 +159,16 @@ static void end(struct worker *worker)
 
 static void *work(void *argument)
 {
+	/* Completions come by themselves, or when they are asked for. */
+	static const unsigned flags[] = {0, ASYNCRING_SETUP_SINGLE_ISSUER |
+						    ASYNCRING_SETUP_DEFER_TASKRUN};
 	struct worker *worker = argument;
 
 	for (unsigned round = 0; round < rounds; round++) {
 		bool unmap_first = draw(worker, 2);
 
 		assert_int_equal(pipe2(worker->fds, O_CLOEXEC), 0);
-		raw_open(&worker->ring, 0);
+		raw_open(&worker->ring, flags[draw(worker, 2)]);
 		raw_check(&worker->ring);
 		start_something(worker, round);
 		if (draw(worker, 2))
