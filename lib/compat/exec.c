@@ -132,7 +132,8 @@ long exec_call(long number, const long a[6])
 	return sys(number, a[0], a[1], a[2], COMPLETED((char *const *)a[3]), a[4]);
 }
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
 
 INTERPOSED int execveat(int directory, const char *path, char *const arguments[],
 			char *const environment[], int flags)
@@ -143,6 +144,7 @@ INTERPOSED int execveat(int directory, const char *path, char *const arguments[]
 	return -1;
 }
 
+#endif
 #endif
 
 INTERPOSED int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
