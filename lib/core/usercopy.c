@@ -130,18 +130,22 @@ static char *enlarge(char *old, size_t length)
 	return larger;
 }
 
-int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
+int asyncring__copy_in_string(char **result, uint64_t from, size_t limit)
 {
 	size_t length = 0, capacity = 256;
 	char *copied = asyncring__alloc(capacity);
 	int error = -ENOMEM;
 
 	while (copied) {
-		/* None of a page that the string need not reach into. */
+		/*
+		 * None of a page that the string need not reach into. By a call always: what lies
+		 * behind the string is not ours to touch.
+		 */
 		size_t part = reach(from + length, capacity - length);
 		const char *end;
 
-		error = asyncring__copy_in(copied + length, from + length, part);
+		error = copy(copied + length, (const void *)(uintptr_t)(from + length), part,
+			     SYS_process_vm_readv);
 		if (error)
 			break;
 		end = memchr(copied + length, '\0', part);
@@ -151,7 +155,7 @@ int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 			break;
 		}
 		if (end) {
-			*copy = copied;
+			*result = copied;
 			return 0;
 		}
 		error = -ENOMEM;
