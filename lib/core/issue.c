@@ -300,8 +300,8 @@ static bool punt(struct request *request, enum punt_to to)
 			begin_to_wait(request);
 			return false;
 		}
-		/* Not a socket after all. Nobody else has got it yet. */
-		if (error == -EPERM && request->flags & REQ_SOCKET && !request->fixed_file)
+		/* Perhaps not a socket after all. Nobody else has got it yet. */
+		if (request->flags & REQ_SOCKET && !request->fixed_file)
 			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER)
 			return end_unarmed(request, error);
