@@ -297,11 +297,13 @@ static bool punt(struct request *request, enum punt_to to)
 		error = asyncring__poller_arm(request);
 		if (!error) {
 			statistics_count(STATISTIC_POLLED);
+			if (request->file->presumed)
+				request->file->presumed = false;
 			begin_to_wait(request);
 			return false;
 		}
 		/* Perhaps not a socket after all. Nobody else has got it yet. */
-		if (request->flags & REQ_SOCKET && !request->fixed_file)
+		if (request->file->presumed)
 			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER)
 			return end_unarmed(request, error);
