@@ -10,23 +10,29 @@
  *
  *   UNREADABLE --post: write the eventfd--> READABLE --empty look at the CQ: read it--> UNREADABLE
  *
- * with CHANGING in between in both directions, owned by the thread that makes the change. While it
- * is READABLE, posting costs nothing. Whoever polls the descriptor, is told that it is readable and
+ * with RISING and FALLING in between, owned by the thread that makes the change. While it is
+ * READABLE, posting costs nothing. Whoever polls the descriptor, is told that it is readable and
  * then finds the CQ empty, has made an "empty look": the application side sees SQ_FD_READABLE and
  * makes one call of enter(GETEVENTS), which takes the readability back. A program that never polls
  * the descriptor pays for one write in the life of the ring.
  *
  * Why no wake-up is lost: a poster publishes its CQEs first and looks at the state afterwards. If
- * it finds READABLE or another poster's CHANGING, the descriptor is or becomes readable. If it
- * finds a taker's CHANGING it goes away, but then the taker, who looks at the CQ again after
- * storing UNREADABLE, sees those CQEs and makes the descriptor readable itself. For this every
- * operation on the state is sequentially consistent.
+ * it finds READABLE or another poster's RISING, the descriptor is or becomes readable. If it finds
+ * FALLING it goes away, but then the taker, who looks at the CQ again after storing UNREADABLE,
+ * sees those CQEs and makes the descriptor readable itself. For this every operation on the state
+ * is sequentially consistent.
+ *
+ * Who waits for edges is woken by the write alone, which comes before READABLE is stored, and may
+ * make its empty look in between. Would that look be lost, the descriptor stayed readable, and no
+ * later CQE would make an edge. So the flag is set before the write, for the application to see it
+ * once it is woken; and an empty look that finds RISING leaves the mark LOOKED, with which the
+ * poster takes back what it has just done and looks at the CQ itself. tests/models/readable.pml
  */
 #include "../engine/poller.h"
 #include "core.h"
 #include "wait.h"
 
-enum readable_state { UNREADABLE, CHANGING, READABLE };
+enum readable_state { UNREADABLE, RISING, LOOKED, READABLE, FALLING };
 
 static void add_one(int fd)
 {
@@ -35,28 +41,50 @@ static void add_one(int fd)
 	sys_write(fd, &one, sizeof(one));
 }
 
-static bool begin_change(struct ring *ring, uint32_t from)
+static bool change(struct ring *ring, uint32_t from, uint32_t to)
 {
 	/* The plain look first: in the common case nothing is to be done, and nothing is written.
 	 */
 	return atomic_load_explicit(&ring->readable, memory_order_seq_cst) == from &&
-	       atomic_compare_exchange_strong_explicit(&ring->readable, &from, CHANGING,
+	       atomic_compare_exchange_strong_explicit(&ring->readable, &from, to,
 						       memory_order_seq_cst, memory_order_seq_cst);
+}
+
+static bool something_to_see(struct ring *ring)
+{
+	bool something;
+
+	lock_acquire(&ring->control->cq_lock);
+	something =
+		ring->deferred_slots || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
+	lock_release(&ring->control->cq_lock);
+	return something;
+}
+
+/* The state is the caller's to change. True if there is something to see again. */
+static bool take_back(struct ring *ring)
+{
+	uint64_t count;
+
+	atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_FD_READABLE,
+				  memory_order_relaxed);
+	sys_read(ring->event_fd, &count, sizeof(count));
+	atomic_store_explicit(&ring->readable, UNREADABLE, memory_order_seq_cst);
+	return something_to_see(ring);
 }
 
 void asyncring__notify_readable(struct ring *ring)
 {
-	if (!begin_change(ring, UNREADABLE)) {
-		/* Relaxed: whoever is told of edges has asked for it before there was one to tell
-		 * of. */
-		if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
-			add_one(ring->event_fd);
-		return;
+	while (change(ring, UNREADABLE, RISING)) {
+		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
+					 memory_order_relaxed);
+		add_one(ring->event_fd);
+		if (change(ring, RISING, READABLE) || !take_back(ring))
+			return;
 	}
-	add_one(ring->event_fd);
-	atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
-				 memory_order_relaxed);
-	atomic_store_explicit(&ring->readable, READABLE, memory_order_seq_cst);
+	/* Relaxed: whoever is told of edges has asked for it before there was one to tell of. */
+	if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
+		add_one(ring->event_fd);
 }
 
 /*
@@ -86,8 +114,10 @@ void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 	asyncring__notify_readable(ring);
 	if (!wake->eventfd)
 		return;
-	if (signals_eventfd(ring, wake, async))
+	if (signals_eventfd(ring, wake, async)) {
+		atomic_fetch_add_explicit(&ring->eventfd_signals, 1, memory_order_relaxed);
 		signal_eventfd(wake->eventfd->fd);
+	}
 	asyncring__file_put(wake->eventfd);
 }
 
@@ -106,31 +136,24 @@ void asyncring__announce(struct ring *ring)
 	asyncring__notify(ring, &wake, false);
 }
 
-static bool something_to_see(struct ring *ring)
-{
-	bool something;
-
-	lock_acquire(&ring->control->cq_lock);
-	something =
-		ring->deferred_slots || !list_empty(&ring->backlog) || asyncring__cq_ready(ring);
-	lock_release(&ring->control->cq_lock);
-	return something;
-}
-
 void asyncring__notify_consumed(struct ring *ring)
 {
-	uint64_t count;
+	uint32_t state;
 
 	/* Without the lock first: there may be nothing to take back. */
-	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE)
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) == UNREADABLE)
 		return;
-	if (something_to_see(ring) || !begin_change(ring, READABLE))
-		return;
-	atomic_fetch_and_explicit(&ring->words->sq_flags, ~ASYNCRING_SQ_FD_READABLE,
-				  memory_order_relaxed);
-	sys_read(ring->event_fd, &count, sizeof(count));
-	atomic_store_explicit(&ring->readable, UNREADABLE, memory_order_seq_cst);
 	if (something_to_see(ring))
+		return;
+	do {
+		state = atomic_load_explicit(&ring->readable, memory_order_seq_cst);
+		/* The poster who is about to say READABLE takes note of this look. */
+		if (state == RISING && change(ring, RISING, LOOKED))
+			return;
+		if (state != RISING && state != READABLE)
+			return;
+	} while (!change(ring, READABLE, FALLING));
+	if (take_back(ring))
 		asyncring__notify_readable(ring);
 }
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lazy readability of the ring's descriptor: posters, an application that polls the descriptor,
- * takes what it finds and looks once more at an empty CQ, and a second thread that looks, too.
+ * The lazy readability of the ring's descriptor: posters, an application that waits for edges of the
+ * descriptor (and now and then is awake for other reasons), takes what it finds and looks once more
+ * at an empty CQ, and a second thread that looks, too.
  *
  *   here             in the library
  *   poster           asyncring__cq_post, core/cq.c, then asyncring__notify, core/notify.c
- *   make_readable    asyncring__notify_readable and begin_change, core/notify.c
+ *   make_readable    asyncring__notify_readable and change, core/notify.c
+ *   take_back        take_back, core/notify.c
  *   look             asyncring__notify_consumed and something_to_see, core/notify.c, reached by
  *                    asyncring_enter(GETEVENTS) of an application that saw SQ_FD_READABLE
- *   poller           poll(2), asyncring_peek_cqe, asyncring_cq_advance in the application
+ *   poller           epoll_wait(2), asyncring_peek_cqe, asyncring_cq_advance in the application
  *
  * Memory is sequentially consistent here. In the library every operation on `readable` is, and the
  * CQ is looked at under cq_lock.
@@ -19,44 +21,95 @@
  * BROKEN 1: who has made it unreadable does not look again.
  * BROKEN 2: the poster looks at the state before its CQE is there.
  * BROKEN 3: UNREADABLE is stored before the eventfd is read.
+ * BROKEN 4: the flag is set after the eventfd is written.
+ * BROKEN 5: an empty look leaves no mark while the descriptor is being made readable.
+ * BROKEN 6: the poster who finds the mark does not look at the CQ.
  */
 #ifndef BROKEN
 #define BROKEN 0
 #endif
 
+/* How often the poller is awake without having been told. With 1 it takes a minute: no error. */
+#ifndef SPARE
+#define SPARE 0
+#endif
+
 #define POSTERS 2
 
-mtype = { UNREADABLE, CHANGING, READABLE }
+mtype = { UNREADABLE, RISING, LOOKED, READABLE, FALLING }
 
 mtype readable = UNREADABLE
 bit cq_lock
 byte cqes
 bool event_fd /* its counter is not 0 */
+bool edge     /* it has been written, and the poller has not been told yet */
 bool fd_readable_flag
 
 inline lock(which) { atomic { which == 0 -> which = 1 } }
 inline unlock(which) { which = 0 }
 
-/* `mine` tells whether the change is the caller's to make. */
-inline begin_change(from)
+/* `mine` tells whether the change was made. */
+inline change(from, to)
 {
 	mine = (readable == from)
 	if
-	:: mine -> atomic { mine = (readable == from) -> readable = (mine -> CHANGING : readable) }
+	:: mine -> atomic { mine = (readable == from) -> readable = (mine -> to : readable) }
 	:: else
 	fi
 }
 
+inline something_to_see()
+{
+	lock(cq_lock)
+	something = (cqes > 0)
+	unlock(cq_lock)
+}
+
+inline take_back()
+{
+	fd_readable_flag = false
+#if BROKEN == 3
+	readable = UNREADABLE
+	event_fd = false
+#else
+	event_fd = false
+	readable = UNREADABLE
+#endif
+	something_to_see()
+}
+
+inline write_event_fd() { atomic { event_fd = true; edge = true } }
+
 inline make_readable()
 {
-	begin_change(UNREADABLE)
-	if
-	:: mine ->
-		event_fd = true
+	do
+	:: change(UNREADABLE, RISING)
+		if
+		:: !mine -> break
+		:: else
+		fi
+#if BROKEN == 4
+		write_event_fd()
 		fd_readable_flag = true
-		readable = READABLE
-	:: else
-	fi
+#else
+		fd_readable_flag = true
+		write_event_fd()
+#endif
+		change(RISING, READABLE)
+		if
+		:: mine -> break
+		:: else
+		fi
+		take_back()
+		if
+#if BROKEN == 6
+		:: true -> break
+#else
+		:: !something -> break
+		:: else
+#endif
+		fi
+	od
 }
 
 inline post_cqe()
@@ -68,7 +121,7 @@ inline post_cqe()
 
 active [POSTERS] proctype poster()
 {
-	bool mine
+	bool mine, something
 	byte posts
 
 	for (posts : 1 .. 2) {
@@ -86,13 +139,6 @@ active [POSTERS] proctype poster()
 	}
 }
 
-inline something_to_see()
-{
-	lock(cq_lock)
-	something = (cqes > 0)
-	unlock(cq_lock)
-}
-
 inline look()
 {
 	something_to_see()
@@ -100,21 +146,28 @@ inline look()
 	:: something -> goto looked
 	:: else
 	fi
-	begin_change(READABLE)
-	if
-	:: !mine -> goto looked
-	:: else
-	fi
-	fd_readable_flag = false
-#if BROKEN == 3
-	readable = UNREADABLE
-	event_fd = false
-#else
-	event_fd = false
-	readable = UNREADABLE
+	do
+	:: seen = readable
+		if
+#if BROKEN != 5
+		:: seen == RISING ->
+			change(RISING, LOOKED)
+			if
+			:: mine -> goto looked
+			:: else
+			fi
 #endif
+		:: seen == READABLE
+		:: else -> goto looked
+		fi
+		change(READABLE, FALLING)
+		if
+		:: mine -> break
+		:: else
+		fi
+	od
+	take_back()
 #if BROKEN != 1
-	something_to_see()
 	if
 	:: something -> make_readable()
 	:: else
@@ -123,18 +176,38 @@ inline look()
 looked:	skip
 }
 
-active proctype poller()
+/* Until there is nothing to be had any more. */
+inline take_all()
 {
-	bool mine, something
-
-end:	do
-	/* It would come back for nothing, too; but with nothing to be had it is at rest. */
-	:: event_fd && (cqes > 0 || (fd_readable_flag && readable == READABLE)) ->
-		cqes = 0
+	do
+	:: cqes = 0
 		if
 		:: fd_readable_flag -> look()
 		:: else
 		fi
+		if
+		:: cqes == 0 -> break
+		:: else
+		fi
+	od
+}
+
+active proctype poller()
+{
+	bool mine, something
+	byte spare = SPARE
+	mtype seen
+
+end:	do
+	/* The wait drops an event that is not true any more. */
+	:: atomic { edge -> edge = false }
+		if
+		:: event_fd -> take_all()
+		:: else
+		fi
+	:: spare > 0 ->
+		spare--
+		take_all()
 	od
 }
 
@@ -142,14 +215,12 @@ end:	do
 active proctype passer_by()
 {
 	bool mine, something
-	byte looks
+	mtype seen
 
-	for (looks : 1 .. 2) {
-		if
-		:: fd_readable_flag -> look()
-		:: true
-		fi
-	}
+	if
+	:: fd_readable_flag -> look()
+	:: true
+	fi
 }
 
 active proctype at_rest()

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The example programs on small trees made for the purpose: arcat, arcp and arsum against cat, cp
-# and sha256sum, and what they say and answer when something is wrong.
+# The example programs on small trees made for the purpose: arcat, arcp, arsum and aruv against cat,
+# cp, sha256sum and wc, and what they say and answer when something is wrong. (arecho: arecho.sh)
 #
 # Usage: examples.sh BUILD-TREE (or the folder that the programs are in)
 
@@ -12,7 +12,7 @@ export LC_ALL=C
 programs=$1
 [ -x "$programs/examples/arcp" ] && programs=$programs/examples
 programs=$(cd "$programs" && pwd)
-arcat=$programs/arcat arcp=$programs/arcp arsum=$programs/arsum
+arcat=$programs/arcat arcp=$programs/arcp arsum=$programs/arsum aruv=$programs/aruv
 if [ ! -x "$arcp" ]; then
 	echo "skipped: the examples have not been built"
 	exit 77
@@ -388,6 +388,36 @@ if [ -x "$arsum" ]; then
 	complains 1 "unknown algorithm 'md5'" "$arsum" -a md5 second
 	[ "$(cat first | "$arsum" -a sha256 /dev/stdin | cut -c -64)" = \
 		"$(sha256sum first | cut -c -64)" ] || fail "a pipe differs"
+else
+	skip "it has not been built"
+fi
+
+test="aruv"
+if [ -x "$aruv" ]; then
+	mapfile -d '' -t names < <(find tree many deep -type f ! -name $'*\n*' -print0)
+	succeeds "$aruv" "${names[@]}"
+	wc -lc "${names[@]}" | sed 's/^ *//; s/  */ /' >expected
+	diff expected output || fail "differs from wc"
+	complains 1 "'missing': No such file or directory" "$aruv" missing second
+	[ "$(head -n 1 output)" = "1 7 second" ] || fail "$(cat output)"
+	complains 1 "'tree': Is a directory" "$aruv" tree
+	complains 1 Usage "$aruv"
+	# While the ring waits for a file the loop's timer runs, and the other way round: here the
+	# file ends when the timer has been seen five times.
+	mkfifo slow-file progress
+	"$aruv" -p slow-file second >output 2>progress &
+	reader=$!
+	exec 4<progress 3>slow-file
+	for _ in 1 2 3 4 5; do
+		read -r -t 10 -u 4 line || break
+		echo "$line" >&3
+	done
+	[[ $line = "aruv: 1 of 2 files"* ]] || fail "says '$line'"
+	exec 3>&-
+	cat <&4 >/dev/null
+	exec 4<&-
+	wait $reader || fail "exit status $?"
+	grep -q "^5 [0-9]* slow-file$" output || fail "$(cat output)"
 else
 	skip "it has not been built"
 fi

@@ -211,6 +211,13 @@ static void looking_at_completions_makes_no_call(void **state)
 	assert_int_equal(asyncring_submit_and_wait(&ring, ENTRIES), ENTRIES);
 	asyncring_cq_advance(&ring, ENTRIES);
 	assert_int_equal(atomic_load(&calls), 1);
+	/* Nor does a wait that could be limited and is not. */
+	for (int i = 0; i < ENTRIES; i++)
+		asyncring_prep_nop(support_sqe(&ring));
+	assert_int_equal(asyncring_submit_and_wait_timeout(&ring, &cqe, ENTRIES, NULL, NULL),
+			 ENTRIES);
+	asyncring_cq_advance(&ring, ENTRIES);
+	assert_int_equal(atomic_load(&calls), 1);
 }
 
 /* ---- messages ---- */
