@@ -500,8 +500,7 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 	}
 }
 
-/* A name, in *fd, that is closed; a reference to the ring whose name it was. NULL: there is none.
- */
+/* A name, in *fd, that is closed, and a reference to its ring. NULL: there is none. */
 static struct ring *find_stale_name(unsigned *fd)
 {
 	struct ring *found = NULL;
@@ -538,6 +537,17 @@ void asyncring__rings_end_closed(void)
 	asyncring__rings_release_lost();
 }
 
+void asyncring__ring_replaced(int fd)
+{
+	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
+	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+
+	if (!ring)
+		return;
+	drop_stale_name((unsigned)fd, ring);
+	asyncring__rings_release_lost();
+}
+
 bool asyncring__rings_live(void)
 {
 	bool live;
@@ -548,8 +558,11 @@ bool asyncring__rings_live(void)
 	return live;
 }
 
-/* A name found stale is not dropped here: the caller may be in the middle of a submission. */
-bool asyncring__ring_is_ring(int fd)
+/*
+ * Does @fd name a ring; @surely: even if it is the name that setup gave? A name found stale is not
+ * dropped here: the caller may be in the middle of a submission.
+ */
+static bool names_ring(int fd, bool surely)
 {
 	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
 	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
@@ -559,9 +572,14 @@ bool asyncring__ring_is_ring(int fd)
 		return ring;
 	if (!try_get(ring))
 		return false;
-	is_ring = is_name((unsigned)fd, ring);
+	is_ring = surely ? stands_for(fd, ring) : is_name((unsigned)fd, ring);
 	asyncring__ring_put(ring);
 	return is_ring;
+}
+
+bool asyncring__ring_is_ring(int fd)
+{
+	return names_ring(fd, false);
 }
 
 bool asyncring__ring_is_behind(int fd)
@@ -570,7 +588,7 @@ bool asyncring__ring_is_behind(int fd)
 	uint64_t cookie;
 	bool found;
 
-	if (asyncring__ring_is_ring(fd))
+	if (names_ring(fd, true))
 		return true;
 	/* An epoll set is a file of no type, as few are: the rest costs no look into /proc. */
 	if (sys_fstat(fd, &status) || status.st_mode & S_IFMT)
