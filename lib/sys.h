@@ -220,6 +220,14 @@ static inline int sys_munmap(void *address, size_t length)
 	return error;
 }
 
+/* It would not see that two addresses are one memory, and who orders whom there. */
+static inline void *sys_map_again(void *address, size_t length)
+{
+	(void)address;
+	(void)length;
+	return NULL;
+}
+
 #else
 
 static inline void *sys_mmap_anonymous(size_t length, int flags)
@@ -233,6 +241,14 @@ static inline void *sys_mmap_anonymous(size_t length, int flags)
 static inline int sys_munmap(void *address, size_t length)
 {
 	return (int)sys(SYS_munmap, address, length);
+}
+
+/* An old size of 0 maps shared memory once more; NULL: that cannot be, as with other memory. */
+static inline void *sys_map_again(void *address, size_t length)
+{
+	long again = sys(SYS_mremap, address, 0, length, MREMAP_MAYMOVE);
+
+	return again < 0 && again >= -4095 ? NULL : (void *)again;
 }
 
 #endif

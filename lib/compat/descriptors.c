@@ -3,7 +3,8 @@
  * Descriptors of rings: closing them, and sleeping for them.
  *
  * A ring ends with its last descriptor, so closing one through libc is followed. What a program
- * closes with an instruction of its own is noticed when the number is used again. A vfork's child
+ * closes with an instruction of its own is noticed when the number is used again, or a little later
+ * by a thread that looks (watch.c). A vfork's child
  * shares the memory but not the descriptors: what it closes is closed for itself alone.
  *
  * The library makes a ring's descriptor unreadable when an application has found the queue empty

@@ -68,6 +68,7 @@ static void after_fork_in_child(void)
 {
 	pid = (int)sys(SYS_getpid);
 	mark_as_known();
+	watch_after_fork_in_child();
 	report_begin_anew();
 }
 

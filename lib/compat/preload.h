@@ -74,6 +74,14 @@ long descriptors_close_range(unsigned first, unsigned last, unsigned flags);
  */
 void descriptors_settle(void);
 
+/* ---- watch.c ---- */
+
+/* A ring was set up by a program that may close it where nobody sees that. */
+void watch_rings(void);
+/* Is one of the process's threads that which watches? It may be about to end. */
+bool watch_is_thread(void);
+void watch_after_fork_in_child(void);
+
 /* ---- trap.c ---- */
 
 /* Catch io_uring's system calls of this process and all it starts: 0 or a negative errno. */

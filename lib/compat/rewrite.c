@@ -185,13 +185,19 @@ static bool is_text(uintptr_t start, uintptr_t end)
 	return found;
 }
 
-/* Has the process no other thread? A directory has a link from each that is in it. */
+/*
+ * Has the process no other thread that may execute what the program is made of? A directory has a
+ * link from each that is in it.
+ */
 static bool is_alone(void)
 {
 	struct stat status;
 
+	/* Asked first: it may begin meanwhile, which makes one thread too many, and not too few. */
+	unsigned ours = watch_is_thread();
+
 	return !sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0) &&
-	       status.st_nlink == 2 + 1;
+	       status.st_nlink == 2 + 1 + ours;
 }
 
 /* It is text. */

@@ -166,14 +166,17 @@ static void handle(int signal, siginfo_t *info, void *context)
 {
 	bool trapped = info->si_code == SYS_SECCOMP && info->si_arch == AUDIT_ARCH_OURS;
 	int saved_errno = errno;
-	long arguments[6];
+	long arguments[6], result;
 
 	call_arguments(context, arguments);
 	if (trapped && is_ring_call(info->si_syscall)) {
 		count_served(BY_TRAP);
-		set_result(context, serve_ring_call(info->si_syscall, arguments));
+		result = serve_ring_call(info->si_syscall, arguments);
+		set_result(context, result);
 		if (info->si_syscall == SYS_io_uring_enter)
 			rewrite_consider((uintptr_t)info->si_call_addr);
+		else if (info->si_syscall == SYS_io_uring_setup && result >= 0)
+			watch_rings();
 	} else if (trapped && is_our_mmap(info, arguments)) {
 		set_result(context, handle_mmap(arguments));
 	} else {

@@ -212,6 +212,11 @@ struct ring {
 	struct ring_control *control;
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
+	/* With NO_MMAP, if they can be: words and array, and SQEs, mapped once more. */
+	struct borrowed {
+		void *memory;
+		size_t size;
+	} borrowed[2];
 	/* After a change of sizes: what is in use instead, but for the words. submit_lock. */
 	void *resized_memory;
 	size_t resized_size;
@@ -347,6 +352,8 @@ void asyncring__ring_replaced(int fd);
 bool asyncring__rings_live(void);
 /* Tear down the rings whose last name was closed unseen. No lock held, no reference. */
 void asyncring__rings_release_lost(void);
+/* The same with those of which nobody has noticed yet: a system call for each name of a ring. */
+void asyncring__rings_end_closed(void);
 /* False if the ring is closing: then it has no name to be given any more. */
 bool asyncring__ring_add_name(struct ring *ring);
 /* True if it was the last: then the ring is closing, and the caller tears it down. */

@@ -25,6 +25,8 @@ _Static_assert(offsetof(struct ring_words, sq_dropped) == 272, "programs hard-co
 _Static_assert(offsetof(struct ring_words, cq_overflow) == 284, "programs hard-code the layout");
 _Static_assert(offsetof(struct ring_words, cqes) == 320, "programs hard-code the layout");
 
+#define HUGE_PAGE_MAX ((size_t)1 << 34)
+
 static size_t round_up(size_t size, size_t to)
 {
 	return (size + to - 1) / to * to;
@@ -90,10 +92,33 @@ static size_t rings_size(const struct ring *ring)
 	return size;
 }
 
+/*
+ * Memory of the application's as the core uses it: where that is shared it is mapped once more, for
+ * the application may unmap it before it closes the ring; the kernel has its pages then, too.
+ */
+static void *borrow(struct borrowed *borrowed, uint64_t address, size_t size)
+{
+	borrowed->size = round_up(size, asyncring__page_size());
+	borrowed->memory = sys_map_again((void *)(uintptr_t)address, borrowed->size);
+	return borrowed->memory ? borrowed->memory : (void *)(uintptr_t)address;
+}
+
+/* Of huge pages whole ones were mapped, of whatever size, and no part of one can be unmapped. */
+static void give_back(struct borrowed *borrowed)
+{
+	size_t page = asyncring__page_size();
+
+	while (borrowed->memory && page <= HUGE_PAGE_MAX &&
+	       sys_munmap(borrowed->memory, round_up(borrowed->size, page)) == -EINVAL)
+		page *= 2;
+	borrowed->memory = NULL;
+}
+
 /* Ring words and SQEs in memory of the application's. */
 static int use_application_memory(struct ring *ring, const struct asyncring_params *params)
 {
 	uint64_t rings = params->cq_off.user_addr, sqes = params->sq_off.user_addr;
+	size_t sqes_size = (size_t)ring->sq_entries << ring->sqe_shift;
 	int error;
 
 	if (!rings || !sqes)
@@ -102,11 +127,11 @@ static int use_application_memory(struct ring *ring, const struct asyncring_para
 		return -EINVAL;
 	error = asyncring__memory_check(rings, rings_size(ring));
 	if (!error)
-		error = asyncring__memory_check(sqes, (size_t)ring->sq_entries << ring->sqe_shift);
+		error = asyncring__memory_check(sqes, sqes_size);
 	if (error)
 		return error;
-	ring->words = (struct ring_words *)(uintptr_t)rings;
-	ring->sqes = (unsigned char *)(uintptr_t)sqes;
+	ring->words = borrow(&ring->borrowed[0], rings, rings_size(ring));
+	ring->sqes = borrow(&ring->borrowed[1], sqes, sqes_size);
 	return 0;
 }
 
@@ -147,6 +172,7 @@ static void tell_offsets(const struct ring *ring, struct asyncring_params *param
 
 int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 {
+	const struct asyncring_params asked = *params;
 	bool own = !(ring->flags & ASYNCRING_SETUP_NO_MMAP);
 	size_t page = asyncring__page_size();
 	size_t sqes_offset = page + round_up(rings_size(ring), page);
@@ -175,6 +201,10 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 	if (!(ring->flags & ASYNCRING_SETUP_NO_SQARRAY))
 		ring->sq_array = (uint32_t *)(void *)((char *)ring->words + array_offset(ring));
 	tell_offsets(ring, params);
+	if (!own) {
+		params->sq_off.user_addr = asked.sq_off.user_addr;
+		params->cq_off.user_addr = asked.cq_off.user_addr;
+	}
 	return 0;
 }
 
@@ -213,4 +243,6 @@ void asyncring__ring_unmap(struct ring *ring)
 	if (ring->memory)
 		sys_munmap(ring->memory, ring->memory_size);
 	ring->memory = NULL;
+	give_back(&ring->borrowed[0]);
+	give_back(&ring->borrowed[1]);
 }

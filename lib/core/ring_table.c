@@ -16,7 +16,7 @@
  * inside, a system call that the name which setup gave does not pay; and when any name is closed
  * the ring's others are asked. One that is the ring's no more is dropped. If that was the last one,
  * the ring is lost: it may have been found in the middle of a submission, with locks held, so it is
- * torn down later, by the next setup or close.
+ * torn down later, by the next setup or close. Who has a thread for it can look for such rings.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -498,6 +498,43 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 		}
 		asyncring__ring_put(ring);
 	}
+}
+
+/* A name, in *fd, that is closed, and a reference to its ring. NULL: there is none. */
+static struct ring *find_stale_name(unsigned *fd)
+{
+	struct ring *found = NULL;
+
+	pthread_mutex_lock(&table.lock);
+	for (unsigned i = 0; i < CHUNKS && !found; i++) {
+		struct chunk *chunk = atomic_load_explicit(&table.chunks[i], memory_order_relaxed);
+
+		for (unsigned j = 0; chunk && j < CHUNK_SLOTS && !found; j++) {
+			struct ring *ring =
+				atomic_load_explicit(&chunk->slots[j], memory_order_relaxed);
+
+			*fd = i * CHUNK_SLOTS + j;
+			if (ring && !ring->inherited && !stands_for((int)*fd, ring) &&
+			    try_get(ring))
+				found = ring;
+		}
+	}
+	pthread_mutex_unlock(&table.lock);
+	return found;
+}
+
+void asyncring__rings_end_closed(void)
+{
+	struct ring *ring;
+	unsigned fd;
+
+	while ((ring = find_stale_name(&fd))) {
+		/* As at a close that is seen: one that nobody has used yet keeps the ring. */
+		adopt_any_duplicate(ring);
+		drop_stale_name(fd, ring);
+		asyncring__ring_put(ring);
+	}
+	asyncring__rings_release_lost();
 }
 
 void asyncring__ring_replaced(int fd)

@@ -288,6 +288,53 @@ static void own_memory_has_red_zones(void **state)
 	check_no_mmap(32768, IORING_SETUP_SQE128 | IORING_SETUP_CQE32, 70000);
 }
 
+/* The ring goes on with it, as its SQ thread does in any case, until it is closed. */
+static void check_unmapped_first(unsigned flags)
+{
+	struct zone rings = make_zone(needed_rings_size(8, 0)), sqes = make_zone(8 * 64);
+	struct harness_raw raw = {.fd = -1};
+	struct io_uring_sqe *sqe;
+	int fds[2];
+	char byte;
+
+	raw.params.flags = flags | IORING_SETUP_NO_MMAP;
+	raw.params.cq_off.user_addr = (uintptr_t)rings.memory;
+	raw.params.sq_off.user_addr = (uintptr_t)sqes.memory;
+	raw.fd = io_uring_setup(8, &raw.params);
+	assert_true(raw.fd >= 0);
+	harness_point(&raw, rings.memory, sqes.memory);
+	assert_int_equal(pipe(fds), 0);
+	if (!(flags & IORING_SETUP_SQPOLL)) {
+		sqe = harness_raw_sqe(&raw, 0);
+		sqe->opcode = IORING_OP_READ;
+		sqe->fd = fds[0];
+		sqe->addr = (uintptr_t)&byte;
+		sqe->len = 1;
+		harness_raw_queue(&raw, 0);
+		assert_int_equal(io_uring_enter((unsigned)raw.fd, 1, 0, 0, NULL), 1);
+	}
+	munmap(rings.start, rings.size);
+	munmap(sqes.start, sqes.size);
+	if (!(flags & IORING_SETUP_SQPOLL)) {
+		/* It completes into what is not there for the application any more. */
+		assert_int_equal(write(fds[1], "x", 1), 1);
+		assert_int_equal(
+			io_uring_enter((unsigned)raw.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL), 0);
+	}
+	harness_close_ring(raw.fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void own_memory_may_be_unmapped_first(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		check_unmapped_first(0);
+		check_unmapped_first(IORING_SETUP_SQPOLL);
+	}
+}
+
 static int try_no_mmap(uintptr_t rings, uintptr_t sqes)
 {
 	struct io_uring_params params = {.flags = IORING_SETUP_NO_MMAP};
@@ -375,6 +422,7 @@ int main(void)
 		cmocka_unit_test(entry_sizes_hold_while_indices_wrap),
 		cmocka_unit_test(sqe_slots_do_not_overlap),
 		cmocka_unit_test(own_memory_has_red_zones),
+		cmocka_unit_test(own_memory_may_be_unmapped_first),
 		cmocka_unit_test(own_memory_must_be_there),
 		cmocka_unit_test(queue_init_mem_fits_its_buffer),
 	};

@@ -172,6 +172,25 @@ static void behind_everybodys_back(void **state)
 	raw_close_ring(&next);
 }
 
+/* And if there is no next one. A duplicate that nobody knows of keeps the ring as any other. */
+static void when_nothing_comes_after(void **state)
+{
+	struct pending pending;
+	int duplicate;
+
+	(void)state;
+	start(&pending);
+	duplicate = fcntl(pending.ring.fd, F_DUPFD_CLOEXEC, 3);
+	assert_true(duplicate >= 0);
+	assert_int_equal(raw_close(pending.ring.fd), 0);
+	pending.ring.fd = duplicate;
+	raw_check(&pending.ring);
+	assert_true(there(&pending));
+	assert_int_equal(raw_close(pending.ring.fd), 0);
+	assert_true(gone(&pending));
+	close(pending.writer);
+}
+
 static void in_a_forked_child(void)
 {
 	closefrom(3);
@@ -240,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_duplicate_keeps_it),
 		cmocka_unit_test(a_duplicate_of_a_ring_that_defers),
 		cmocka_unit_test(behind_everybodys_back),
+		cmocka_unit_test(when_nothing_comes_after),
 		cmocka_unit_test(a_child_closes_its_own),
 		cmocka_unit_test(a_vforks_child_closes_its_own),
 		cmocka_unit_test(with_work_in_flight),
