@@ -116,6 +116,12 @@ bool asyncring__run_blocking(struct request *request);
 struct request *asyncring__request_put_worker(struct request *request);
 
 /*
+ * The same for @count requests of one ring, complete and none of them in a chain: those that end
+ * are posted together, in order.
+ */
+void asyncring__requests_put_worker(struct request *const requests[], unsigned count);
+
+/*
  * A worker has found that @request, the next member of a chain and known to nobody else yet, waits
  * for readiness: it is issued as the submitter would, so that the poller gets it. No lock held.
  */

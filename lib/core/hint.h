@@ -26,6 +26,8 @@ struct hint {
 	uint8_t kind;	   /* enum file_kind */
 	bool nowait_reads; /* RWF_NOWAIT is worth trying: it was not yet refused */
 	bool nowait_writes;
+	/* Writes that continue each other may be made with one call (ops/rw_merge.c). */
+	bool merges;
 };
 
 /* The hint for @fd, looked up or, the first time, found out with a few system calls. */

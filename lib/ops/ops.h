@@ -58,6 +58,13 @@ enum op_properties {
 	OP_CANCEL_COUNTED = 1 << 14, /* who cancels it is answered 1 and not 0 */
 };
 
+/* Requests that are to become one call: where they end, and how much they are. */
+struct merge {
+	int64_t end;
+	uint64_t bytes;
+	unsigned vectors; /* 0: there are none yet */
+};
+
 struct op {
 	const char *name;
 	/*
@@ -88,6 +95,19 @@ struct op {
 	 * that answer ISSUE_PARKED.
 	 */
 	void (*unpark)(struct request *request);
+	/*
+	 * Does @request go with those in @merge, which are all of its file, so that one call
+	 * carries them out in this order? With none in there yet: can it begin such a call? It is
+	 * counted in if so. NULL: never. For operations with OP_SERIAL_INODE; pool.lock may be
+	 * held.
+	 */
+	bool (*merge)(struct merge *merge, const struct request *request);
+	/*
+	 * Make that call, blocking. How many of @requests, from the front, it has carried out
+	 * wholly: their results are set. issue() carries the next one on from where it is then; the
+	 * others are as they were.
+	 */
+	unsigned (*issue_merged)(struct request *const requests[], unsigned count);
 	unsigned properties;
 };
 
