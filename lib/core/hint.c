@@ -124,6 +124,12 @@ static bool merges(const struct statfs *fs)
 	return false;
 }
 
+/* Not if each write waits for the device, nor if offsets mean nothing. */
+static bool opened_to_merge(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && !(flags & (O_DSYNC | O_APPEND));
+}
+
 /* What a regular file on the file system behind @fd is; FILE_UNKNOWN if that cannot be told. */
 static uint8_t ask_file_system(int fd)
 {
@@ -183,8 +189,7 @@ static uint8_t classify(int fd, const struct stat *status)
 		if (open_flags & O_DIRECT)
 			return FILE_DIRECT;
 		byte = classify_file_system(fd, status->st_dev);
-		/* Each of its writes waits for the device. */
-		return open_flags & O_DSYNC ? byte & ~MERGES : byte;
+		return opened_to_merge(open_flags) ? byte : byte & ~MERGES;
 	}
 	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
 	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||

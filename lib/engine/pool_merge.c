@@ -35,9 +35,24 @@ static bool may_merge(const struct request *request)
 	return request->op->merge && !request->link && !request->credentials && !request->ioprio;
 }
 
+/*
+ * Each submission has a pin of its own, so what is asked is whether the pins are of one inode;
+ * opened differently they would not merge (hint.c). What a registered file was opened for may have
+ * changed since it was looked at, therefore it goes with itself only.
+ */
+static bool same_file(const struct request *first, const struct request *request)
+{
+	const struct file *one = first->file, *other = request->file;
+
+	if (one == other)
+		return true;
+	return one->inode == other->inode && one->device == other->device && other->hint.merges &&
+	       !first->fixed_file && !request->fixed_file;
+}
+
 static bool goes_with(const struct request *first, const struct request *request)
 {
-	return request->ring == first->ring && request->file == first->file &&
+	return request->ring == first->ring && same_file(first, request) &&
 	       request->op->merge == first->op->merge && may_merge(request);
 }
 

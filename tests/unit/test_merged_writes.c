@@ -279,6 +279,38 @@ static void calls_are_bounded(void **state)
 	assert_int_equal(atomic_load(&vectors_seen), 2 * PAIRS);
 }
 
+/* Those that were opened alike go together; the one that appends goes by itself. */
+static void any_descriptor_will_do(void **state)
+{
+	int others[4] = {file, dup(file), open(path, O_WRONLY | O_CLOEXEC),
+			 open(path, O_RDWR | O_APPEND | O_CLOEXEC)};
+	int results[9];
+
+	(void)state;
+	forget();
+	hold_lane();
+	for (unsigned i = 0; i < 9; i++) {
+		assert_true(others[i % 3] >= 0);
+		queue((uint64_t)i * BLOCK, BLOCK, i)->fd = others[i % 3];
+	}
+	run(9, results);
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(results[i], BLOCK);
+	assert_int_equal(atomic_load(&calls), 1);
+	assert_written(0, (size_t)9 * BLOCK);
+	forget();
+	hold_lane();
+	for (unsigned i = 0; i < 9; i++)
+		queue((uint64_t)i * BLOCK, BLOCK, i)->fd = others[i == 4 ? 3 : 0];
+	run(9, results);
+	assert_int_equal(atomic_load(&calls), 3);
+	assert_int_equal(lseek(file, 0, SEEK_END), FAR + 1 + BLOCK);
+	assert_written(0, (size_t)4 * BLOCK);
+	assert_written((size_t)5 * BLOCK, (size_t)9 * BLOCK);
+	for (unsigned i = 1; i < 4; i++)
+		close(others[i]);
+}
+
 static void what_waits_for_the_device_is_not_merged(void **state)
 {
 	int plain = file, results[4];
@@ -669,6 +701,7 @@ int main(void)
 		cmocka_unit_test(registered_buffers_go_together),
 		cmocka_unit_test(others_make_calls_of_their_own),
 		cmocka_unit_test(calls_are_bounded),
+		cmocka_unit_test(any_descriptor_will_do),
 		cmocka_unit_test(what_waits_for_the_device_is_not_merged),
 		cmocka_unit_test(stopped_at_each_boundary),
 		cmocka_unit_test(bad_buffer_in_the_middle),
