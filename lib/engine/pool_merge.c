@@ -20,20 +20,7 @@
  */
 #include "pool_state.h"
 
-#ifdef ASYNCRING_TESTING
-_Atomic bool asyncring__pool_merges_nothing;
-#endif
-
 enum { MERGE_MAX = 64 };
-
-static bool may_merge(const struct request *request)
-{
-#ifdef ASYNCRING_TESTING
-	if (atomic_load_explicit(&asyncring__pool_merges_nothing, memory_order_relaxed))
-		return false;
-#endif
-	return request->op->merge && !request->link && !request->credentials && !request->ioprio;
-}
 
 /*
  * Each submission has a pin of its own, so what is asked is whether the pins are of one inode;
@@ -53,7 +40,7 @@ static bool same_file(const struct request *first, const struct request *request
 static bool goes_with(const struct request *first, const struct request *request)
 {
 	return request->ring == first->ring && same_file(first, request) &&
-	       request->op->merge == first->op->merge && may_merge(request);
+	       request->op->merge == first->op->merge && request_may_merge(request);
 }
 
 /*
@@ -67,7 +54,7 @@ static unsigned gather(struct worker *worker, struct request *requests[])
 	unsigned count = 1;
 	struct list *waiting;
 
-	if (!may_merge(first) || !first->op->merge(&merge, first))
+	if (!request_may_merge(first) || !first->op->merge(&merge, first))
 		return 1;
 	pthread_mutex_lock(&pool.lock);
 	waiting = asyncring__pool_waiting_in_lane(first->serial_key);
@@ -123,7 +110,7 @@ struct request *asyncring__pool_carry_out_merged(struct worker *worker, struct r
 
 	if (count == 1)
 		return request;
-	finished = request->op->issue_merged(requests, count);
+	finished = request->op->issue_merged(requests, count, 0);
 	part(worker, requests, count, finished);
 	if (finished)
 		asyncring__requests_put_worker(requests, finished);

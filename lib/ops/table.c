@@ -184,8 +184,10 @@ static const struct op table[] = {
 			.name = "READ",
 			.prep = asyncring__rw_prep_read,
 			.issue = asyncring__rw_issue,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
 			.properties =
-				OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL | OP_BUFFER_SELECT,
+				OP_RUNS | OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL | OP_BUFFER_SELECT,
 		},
 	[ASYNCRING_OP_WRITE] =
 		{

@@ -20,7 +20,7 @@ enum {
 	FAR = FILE_BYTES + 100,
 };
 
-extern _Atomic bool asyncring__pool_merges_nothing;
+extern _Atomic bool asyncring__merges_nothing;
 
 static struct asyncring ring;
 static struct support_gate gate, lone_gate; /* for all calls; for those with one vector */
@@ -626,7 +626,7 @@ static void play(uint64_t seed, bool merged, struct outcome *outcome)
 	uint64_t offset = below(&random, FILE_BYTES / 4);
 
 	forget();
-	atomic_store(&asyncring__pool_merges_nothing, !merged);
+	atomic_store(&asyncring__merges_nothing, !merged);
 	if (!below(&random, 3)) {
 		static const int errors[] = {ENOSPC, EIO, EDQUOT, EFBIG};
 
@@ -667,7 +667,7 @@ static void merged_and_unmerged_agree(void **state)
 		merged_calls += merged.calls;
 		unmerged_calls += unmerged.calls;
 	}
-	atomic_store(&asyncring__pool_merges_nothing, false);
+	atomic_store(&asyncring__merges_nothing, false);
 	/* Or this test has compared a thing with itself. */
 	assert_true(merged_calls < unmerged_calls * 3 / 4);
 }
