@@ -295,10 +295,10 @@ int asyncring_ring_dofork(struct asyncring *ring);
 /*
  * Gives the ring other sizes: p->sq_entries (and p->cq_entries with ASYNCRING_SETUP_CQSIZE);
  * completions and submitted entries that are pending are carried over, and *ring points to the
- * new memory, whose addresses come back in *p. Submit what get_sqe has handed out first: pointers
- * to entries and to completions are void afterwards. For rings with ASYNCRING_SETUP_DEFER_TASKRUN
- * whose memory is not the application's, -EINVAL for others; -EOVERFLOW: too small for what is
- * pending (the old ring is intact); -ENOMEM.
+ * new memory, whose addresses come back in *p; p->flags is 0 afterwards. Submit what get_sqe has
+ * handed out first: pointers to entries and to completions are void afterwards. For rings with
+ * ASYNCRING_SETUP_DEFER_TASKRUN whose memory is not the application's, -EINVAL for others;
+ * -EOVERFLOW: too small for what is pending (the old ring is intact); -ENOMEM.
  */
 int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p);
 
@@ -393,8 +393,9 @@ int asyncring_wait_cqe_timeout(struct asyncring *ring, struct asyncring_cqe **cq
 			       struct __kernel_timespec *ts);
 
 /*
- * Fills cqes with pointers to up to count completions and returns how many; does not wait. Fillers
- * of mixed rings (ASYNCRING_CQE_F_SKIP) are among them.
+ * Fills cqes with pointers to up to count completions and returns how many; does not wait. Give
+ * back as many, on mixed rings the sum of asyncring_cqe_nr(). Fillers there (ASYNCRING_CQE_F_SKIP)
+ * are not handed out: the batch ends before one, and the next call passes over it.
  */
 unsigned asyncring_peek_batch_cqe(struct asyncring *ring, struct asyncring_cqe **cqes,
 				  unsigned count);
@@ -515,7 +516,7 @@ int asyncring_register_iowq_max_workers(struct asyncring *ring, unsigned int *va
 int asyncring_register_ring_fd(struct asyncring *ring);
 /* Back to the descriptor. 1; -EINVAL it is not registered, or has no descriptor any more. */
 int asyncring_unregister_ring_fd(struct asyncring *ring);
-/* Closes the descriptor of a registered ring, which lives on. 0; -EINVAL; -EOPNOTSUPP. */
+/* Closes the descriptor of a registered ring, which lives on. 1; -EINVAL; -EBADF: it is closed. */
 int asyncring_close_ring_fd(struct asyncring *ring);
 
 /* --------------------------------------------------------------------------------------------
@@ -555,6 +556,8 @@ int asyncring_register_napi(struct asyncring *ring, struct asyncring_napi *napi)
 int asyncring_unregister_napi(struct asyncring *ring, struct asyncring_napi *napi);
 /* Zero-copy receive queues. 0; -EINVAL. */
 int asyncring_register_ifq(struct asyncring *ring, struct asyncring_zcrx_ifq_reg *reg);
+/* Asks what there is, without a ring: a chain of queries, each answered in place. 0; -EFAULT. */
+int asyncring_register_query(struct asyncring_query_hdr *query);
 
 /* --------------------------------------------------------------------------------------------
  * What is supported: io_uring_get_probe(3)
@@ -915,7 +918,7 @@ int asyncring_buf_ring_head(struct asyncring *ring, int buf_group, uint16_t *hea
 
 /*
  * Allocates, registers and empties a buffer ring, also one with ASYNCRING_PBUF_RING_MMAP; give it
- * to asyncring_free_buf_ring(). NULL on failure, with the negative errno in *err.
+ * to asyncring_free_buf_ring(). NULL on failure; *err is the negative errno, or 0.
  */
 struct asyncring_buf_ring *asyncring_setup_buf_ring(struct asyncring *ring, unsigned int nentries,
 						    int bgid, unsigned int flags, int *err);

@@ -254,6 +254,7 @@ enum asyncring_op {
 #define ASYNCRING_LINK_TIMEOUT_UPDATE	(1U << 4)
 #define ASYNCRING_TIMEOUT_ETIME_SUCCESS (1U << 5) /* expiry does not break a link */
 #define ASYNCRING_TIMEOUT_MULTISHOT	(1U << 6)
+#define ASYNCRING_TIMEOUT_IMMEDIATE_ARG (1U << 7) /* sqe->addr is nanoseconds (7.0) */
 #define ASYNCRING_TIMEOUT_CLOCK_MASK	(ASYNCRING_TIMEOUT_BOOTTIME | ASYNCRING_TIMEOUT_REALTIME)
 #define ASYNCRING_TIMEOUT_UPDATE_MASK	(ASYNCRING_TIMEOUT_UPDATE | ASYNCRING_LINK_TIMEOUT_UPDATE)
 
@@ -892,7 +893,7 @@ struct asyncring_zcrx_ifq_reg {
 	__u64 region_ptr; /* address of a struct asyncring_region_desc */
 	struct asyncring_zcrx_offsets offsets;
 	__u32 zcrx_id;
-	__u32 __resv2;
+	__u32 rx_buf_len; /* of later kernels */
 	__u64 __resv[3];
 };
 

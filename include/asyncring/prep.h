@@ -649,8 +649,10 @@ static inline void asyncring_prep_cancel_fd(struct asyncring_sqe *sqe, int fd, u
  * Timeouts: io_uring_prep_timeout(3), io_uring_prep_link_timeout(3)
  *
  * flags are ASYNCRING_TIMEOUT_*. The clock is CLOCK_MONOTONIC unless they say otherwise. ts: until
- * submitted. cqe->res: -ETIME when the time ran out, 0 when count completions came first,
- * -ECANCELED when it was removed.
+ * submitted. With ASYNCRING_TIMEOUT_IMMEDIATE_ARG the address field (sqe->addr, that of an update
+ * sqe->addr2) has the time itself, in nanoseconds, to be set after the prep function. cqe->res:
+ * -ETIME when the time ran out, 0 when count completions came first, -ECANCELED when it was
+ * removed.
  */
 
 /* A timer, ended early by count further completions on the ring unless count is 0. */
@@ -989,10 +991,12 @@ static inline void asyncring_prep_recvmsg_multishot(struct asyncring_sqe *sqe, i
 static inline struct asyncring_recvmsg_out *asyncring_recvmsg_validate(void *buf, int buf_len,
 								       struct msghdr *msgh)
 {
-	size_t header = sizeof(struct asyncring_recvmsg_out) + msgh->msg_namelen +
-			(size_t)msgh->msg_controllen;
+	const size_t head = sizeof(struct asyncring_recvmsg_out);
+	size_t room = (size_t)buf_len;
 
-	if (buf_len < 0 || (size_t)buf_len < header)
+	/* One by one: a sum could overflow. */
+	if (buf_len < 0 || room < head || msgh->msg_namelen > room - head ||
+	    (size_t)msgh->msg_controllen > room - head - msgh->msg_namelen)
 		return NULL;
 	return (struct asyncring_recvmsg_out *)buf;
 }
@@ -1039,13 +1043,18 @@ static inline void *asyncring_recvmsg_payload(struct asyncring_recvmsg_out *o, s
 			(size_t)msgh->msg_controllen);
 }
 
-/* How many bytes of it are in the buffer; out->payloadlen is the message's true length. */
+/*
+ * How many bytes of it are in the buffer, 0 if it is too short for any; out->payloadlen is the
+ * message's true length.
+ */
 static inline unsigned int asyncring_recvmsg_payload_length(struct asyncring_recvmsg_out *o,
 							    int buf_len, struct msghdr *msgh)
 {
-	unsigned char *end = (unsigned char *)o + buf_len;
+	size_t room = (size_t)buf_len - sizeof(*o);
 
-	return (unsigned int)(end - (unsigned char *)asyncring_recvmsg_payload(o, msgh));
+	if (!asyncring_recvmsg_validate(o, buf_len, msgh))
+		return 0;
+	return (unsigned int)(room - msgh->msg_namelen - (size_t)msgh->msg_controllen);
 }
 
 /* --------------------------------------------------------------------------------------------
@@ -1149,6 +1158,17 @@ static inline void asyncring_prep_cmd_sock(struct asyncring_sqe *sqe, int cmd_op
 	sqe->optname = (__u32)optname;
 	sqe->optlen = (__u32)optlen;
 	sqe->optval = asyncring__pointer(optval);
+}
+
+/* getsockname(2), or with @peer getpeername(2); a command of Linux 6.19. */
+static inline void asyncring_prep_cmd_getsockname(struct asyncring_sqe *sqe, int fd,
+						  struct sockaddr *address, socklen_t *length,
+						  int peer)
+{
+	asyncring_prep_uring_cmd(sqe, ASYNCRING_SOCKET_OP_GETSOCKNAME, fd);
+	sqe->addr = asyncring__pointer(address);
+	sqe->addr3 = asyncring__pointer(length);
+	sqe->optlen = (__u32)peer;
 }
 
 /* BLKDISCARD of nbytes bytes from offset on, on a block device. */

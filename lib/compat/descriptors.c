@@ -28,7 +28,8 @@ enum { WORD_BITS = 64, RINGS_MAX = 65536 };
 /*
  * A bit for each descriptor that may be a ring's; a hint, which the core's table decides on. Rings
  * with larger numbers are served as well, only that nobody looks after their readability.
- * Relaxed: whoever has the number of a descriptor has got it in an orderly way.
+ * Looks are relaxed: whoever has the number of a descriptor has got it in an orderly way. Setting
+ * releases and clearing acquires, so that who clears a bit sees the ring it was set for.
  */
 static _Atomic uint64_t may_be_ring[RINGS_MAX / WORD_BITS];
 /* From 0 to here there may be one; never goes down. Relaxed, as above. */
@@ -41,7 +42,7 @@ void descriptors_add_ring(int fd)
 	if ((unsigned)fd >= RINGS_MAX)
 		return;
 	atomic_fetch_or_explicit(&may_be_ring[word], UINT64_C(1) << fd % WORD_BITS,
-				 memory_order_relaxed);
+				 memory_order_release);
 	used = atomic_load_explicit(&words_used, memory_order_relaxed);
 	while (used <= word &&
 	       !atomic_compare_exchange_weak_explicit(&words_used, &used, word + 1,
@@ -53,7 +54,7 @@ static void forget(int fd)
 {
 	if ((unsigned)fd < RINGS_MAX)
 		atomic_fetch_and_explicit(&may_be_ring[fd / WORD_BITS],
-					  ~(UINT64_C(1) << fd % WORD_BITS), memory_order_relaxed);
+					  ~(UINT64_C(1) << fd % WORD_BITS), memory_order_acquire);
 }
 
 /* Call @visit for each descriptor from @first to @last that may be a ring's. */
@@ -173,11 +174,27 @@ INTERPOSED int dup3(int from, int to, int flags)
 
 /* ---- sleeping ---- */
 
+/*
+ * @fd is a ring's no more: liburing's functions close rings without a word to this file. Should it
+ * just have become another's, that one is entered after this, or seen by the second look.
+ */
+static void forget_closed(int fd)
+{
+	forget(fd);
+	if (asyncring__ring_is_ring(fd))
+		descriptors_add_ring(fd);
+}
+
 static void settle(int fd)
 {
+	struct ring *ring;
 	int error;
-	struct ring *ring = asyncring__ring_get((unsigned)fd, &error);
 
+	if (!asyncring__ring_is_ring(fd)) {
+		forget_closed(fd);
+		return;
+	}
+	ring = asyncring__ring_get((unsigned)fd, &error);
 	if (!ring)
 		return;
 	asyncring__notify_settle(ring);

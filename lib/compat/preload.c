@@ -41,6 +41,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void begin(void)
 {
+	const char *settings;
 	int error;
 
 	pid = (int)sys(SYS_getpid);
@@ -48,7 +49,9 @@ __attribute__((constructor)) static void begin(void)
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	report_init();
 	exec_init();
-	error = trap_install();
+	settings = getenv(SETTINGS_VARIABLE);
+	rewrite_init(!settings || !strstr(settings, SETTING_TRAP_ONLY));
+	error = settings && strstr(settings, SETTING_UNCAUGHT) ? 0 : trap_install();
 	if (error)
 		dprintf(STDERR_FILENO, "asyncring-run: io_uring calls cannot be caught: %s\n",
 			strerror(-error));

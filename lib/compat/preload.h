@@ -54,7 +54,7 @@ static inline bool is_ring_call(long number)
 /* ---- descriptors.c ---- */
 
 /*
- * Descriptors of rings get numbers from here on, as long as there are any: by them the filter
+ * Descriptors of rings get numbers from here on, as long as there are any: by them, too, the filter
  * recognises what may be an mmap(2) of a ring.
  */
 enum { RING_FD_FIRST = 896, RING_FD_END = 1024 };
@@ -80,6 +80,13 @@ long trap_pass_mmap(void *address, size_t length, int protection, int flags, int
 /* What the program has arranged for SIGSYS, which it may have traps of its own for. */
 void trap_set_action(const struct sigaction *new_action, struct sigaction *old_action);
 
+/* ---- rewrite.c ---- */
+
+/* Are calls to be rewritten? By the constructor. */
+void rewrite_init(bool wanted);
+/* A call of enter has trapped, which ends at @behind. Is it worth to be rewritten? */
+void rewrite_consider(uintptr_t behind);
+
 /* ---- signals.c ---- */
 
 /* @mask without SIGSYS: a thread that is trapped with that blocked is killed. NULL stays NULL. */
@@ -101,7 +108,7 @@ void exec_init(void);
 
 /* ---- report.c: what has been served ---- */
 
-enum served_by { BY_SYSCALL, BY_TRAP, SERVED_BY };
+enum served_by { BY_SYSCALL, BY_TRAP, BY_JUMP, SERVED_BY };
 
 /* Relaxed: they order nothing. */
 extern _Atomic uint64_t served_calls[SERVED_BY];

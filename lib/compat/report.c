@@ -89,8 +89,8 @@ void report_print(void)
 		counted(STATISTIC_RINGS));
 	fprintf(out,
 		"  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
-		", trapped: %" PRIu64 "\n",
-		counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP));
+		", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
+		counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
 	fprintf(out,
 		"  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
 		" to workers\n",

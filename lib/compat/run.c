@@ -18,18 +18,20 @@
 enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126 };
 
 struct options {
-	bool force, stats, verbose, check;
+	bool force, stats, trap_only, verbose, check;
 	char **program; /* and its arguments */
 };
 
 static const char usage_text[] =
-	"usage: asyncring-run [-fsv] [--] PROGRAM [ARGUMENT...]\n"
+	"usage: asyncring-run [-fstv] [--] PROGRAM [ARGUMENT...]\n"
 	"       asyncring-run --check\n"
 	"\n"
 	"Runs a program that uses io_uring also where io_uring is forbidden or missing.\n"
 	"\n"
 	"  -f, --force    serve it in user space even if the kernel would\n"
 	"  -s, --stats    say at the end of each process what was served\n"
+	"  -t, --trap-only\n"
+	"                 change no instruction of the program, slow as that may be\n"
 	"  -v, --verbose  say whether the kernel or this program serves\n"
 	"      --check    say what blocks io_uring here, and what would be served\n"
 	"      --help     this text\n"
@@ -39,24 +41,24 @@ static void parse(int count, char **arguments, struct options *options)
 {
 	enum { CHECK = 256, HELP, VERSION };
 	static const struct option known[] = {
-		{"force", no_argument, NULL, 'f'},
-		{"stats", no_argument, NULL, 's'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"check", no_argument, NULL, CHECK},
-		{"help", no_argument, NULL, HELP},
-		{"version", no_argument, NULL, VERSION},
-		{NULL, 0, NULL, 0},
+		{"force", no_argument, NULL, 'f'},	 {"stats", no_argument, NULL, 's'},
+		{"trap-only", no_argument, NULL, 't'},	 {"verbose", no_argument, NULL, 'v'},
+		{"check", no_argument, NULL, CHECK},	 {"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION}, {NULL, 0, NULL, 0},
 	};
 	int option;
 
 	/* + : the program's own options are not ours. */
-	while ((option = getopt_long(count, arguments, "+fsv", known, NULL)) >= 0) {
+	while ((option = getopt_long(count, arguments, "+fstv", known, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
 			options->force = true;
 			break;
 		case 's':
 			options->stats = true;
+			break;
+		case 't':
+			options->trap_only = true;
 			break;
 		case 'v':
 			options->verbose = true;
@@ -108,17 +110,19 @@ static bool find_library(char path[PATH_MAX])
 }
 
 /* False: out of memory. */
-static bool set_environment(const struct options *options, const char *library)
+static bool set_environment(const struct options *options, const char *library, bool uncaught)
 {
 	const char *others = getenv("LD_PRELOAD");
-	char *preload;
+	char *preload, settings[64];
 	bool set;
+
+	snprintf(settings, sizeof(settings), "%s,%s,%s", options->stats ? SETTING_STATS : "",
+		 options->trap_only ? SETTING_TRAP_ONLY : "", uncaught ? SETTING_UNCAUGHT : "");
 
 	if (asprintf(&preload, "%s%s%s", library, others && *others ? ":" : "",
 		     others ? others : "") < 0)
 		return false;
-	set = !setenv("LD_PRELOAD", preload, 1) &&
-	      !setenv(SETTINGS_VARIABLE, options->stats ? SETTING_STATS : "", 1);
+	set = !setenv("LD_PRELOAD", preload, 1) && !setenv(SETTINGS_VARIABLE, settings, 1);
 	free(preload);
 	return set;
 }
@@ -144,6 +148,7 @@ int main(int argc, char **argv)
 	struct options options = {0};
 	char library[PATH_MAX], program[PATH_MAX];
 	int kernel, error;
+	bool uncaught;
 
 	parse(argc, argv, &options);
 	if (!find_library(library)) {
@@ -166,7 +171,13 @@ int main(int argc, char **argv)
 		return error;
 	if (!can_be_preloaded(library))
 		return EXIT_OURS;
-	if (!set_environment(&options, library)) {
+	uncaught = !check_catch();
+	if (uncaught)
+		fputs("asyncring-run: io_uring calls that programs make with instructions of their "
+		      "own cannot be\ncaught here, only those through liburing's functions or "
+		      "syscall()\n",
+		      stderr);
+	if (!set_environment(&options, library, uncaught)) {
 		fputs("asyncring-run: out of memory\n", stderr);
 		return EXIT_OURS;
 	}

@@ -19,6 +19,8 @@ int program_find(const char *name, char path[PATH_MAX]);
 
 /* What the kernel answers to io_uring: 0 it works, else a negative errno. */
 int check_kernel(void);
+/* Can calls be caught that a program makes with instructions of its own? */
+bool check_catch(void);
 /* --check: what blocks io_uring here, and what would be served. 0 if something would be. */
 int check_print(const char *library);
 

@@ -7,9 +7,11 @@
  * the strongest, and a trap is stronger than an errno. Filters are inherited for good, by children
  * as well as over exec. So each program that is started looks whether it is caught already.
  *
- * The filter cannot tell one descriptor from another, but by its number: mmap(2) is caught if it is
- * one that a ring's may be, and made for the program if it is not. That call is let pass for a flag
- * that the kernel ignores (trap_pass_mmap).
+ * The filter cannot tell one descriptor from another. So mmap(2) is caught if it may well be a
+ * ring's, and made for the program if it is not: by a flag that the kernel ignores that call is let
+ * pass (trap_pass_mmap). It may be a ring's if it fills the pages in at once, as nearly every
+ * program has it with rings and few with files; if its offset is one of a ring's own; or by the
+ * number of the descriptor (preload.h), which is out of reach where there are few.
  *
  * The handler runs in the thread that made the call, at the call: what it does may take as long and
  * sleep as a system call may. SIGSYS is not blocked meanwhile (SA_NODEFER), because a signal that
@@ -153,6 +155,8 @@ static void handle(int signal, siginfo_t *info, void *context)
 		} else {
 			count_served(BY_TRAP);
 			set_result(context, serve_ring_call(info->si_syscall, arguments));
+			if (info->si_syscall == SYS_io_uring_enter)
+				rewrite_consider((uintptr_t)info->si_call_addr);
 		}
 	} else if (info->si_code == SYS_SECCOMP && info->si_syscall == SYS_mmap) {
 		call_arguments(context, arguments);
@@ -198,17 +202,21 @@ static int load_filter(void)
 	/* The last two instructions are the answers; the distances to them are counted by hand. */
 	struct sock_filter program_text[] = {
 		LOAD(offsetof(struct seccomp_data, arch)),
-		JUMP(BPF_JEQ, AUDIT_ARCH_OURS, 0, 11),
+		JUMP(BPF_JEQ, AUDIT_ARCH_OURS, 0, 15),
 		LOAD(offsetof(struct seccomp_data, nr)),
 		JUMP(BPF_JEQ, SYS_mmap, 2, 0),
-		JUMP(BPF_JGE, SYS_io_uring_setup, 0, 8),
-		JUMP(BPF_JGT, SYS_io_uring_register, 7, 8),
-		/* mmap: what no ring would have is let pass. */
-		LOAD(ARGUMENT(4)),
-		JUMP(BPF_JGE, RING_FD_FIRST, 0, 5),
-		JUMP(BPF_JGE, RING_FD_END, 4, 0),
+		JUMP(BPF_JGE, SYS_io_uring_setup, 0, 12),
+		JUMP(BPF_JGT, SYS_io_uring_register, 11, 12),
+		/* mmap */
 		LOAD(ARGUMENT(3)),
-		JUMP(BPF_JSET, MAP_ANONYMOUS | PASSES, 2, 0),
+		JUMP(BPF_JSET, MAP_ANONYMOUS | PASSES, 9, 0),
+		JUMP(BPF_JSET, MAP_POPULATE, 9, 0),
+		LOAD(ARGUMENT(5)),
+		JUMP(BPF_JEQ, (uint32_t)ASYNCRING_OFF_CQ_RING, 7, 0),
+		JUMP(BPF_JEQ, (uint32_t)ASYNCRING_OFF_SQES, 6, 0),
+		LOAD(ARGUMENT(4)),
+		JUMP(BPF_JGE, RING_FD_FIRST, 0, 3),
+		JUMP(BPF_JGE, RING_FD_END, 2, 0),
 		LOAD(ARGUMENT(5) + HIGH),
 		JUMP(BPF_JEQ, 0, 1, 0),
 		ANSWER(SECCOMP_RET_ALLOW),

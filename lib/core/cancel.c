@@ -65,12 +65,20 @@ static bool find_key(struct cancel_match *match)
 	return file;
 }
 
+/* One that was taken back from those that would have carried it out. */
+static void end(struct request *request)
+{
+	request_set_result(request, -ECANCELED);
+	/* The I/O side's reference; if the submission's is gone too, it completes here. */
+	asyncring__request_put_submitter(request);
+}
+
 int asyncring__cancel(struct cancel_match *match)
 {
 	bool all = match->flags &
 		   (CANCEL_EVERYTHING | ASYNCRING_ASYNC_CANCEL_ALL | ASYNCRING_ASYNC_CANCEL_ANY);
 	struct pool_cancelled cancelled;
-	struct list unstarted, *node;
+	struct list unstarted, sleeping, *node;
 	unsigned waiters = 0, children = 0, pending;
 
 	if (!find_key(match))
@@ -81,14 +89,21 @@ int asyncring__cancel(struct cancel_match *match)
 	if (pending && !all)
 		return children ? 1 : 0;
 	list_init(&unstarted);
+	list_init(&sleeping);
 	cancelled = asyncring__pool_cancel(match, all, &unstarted);
 	if (all || !(cancelled.taken || cancelled.running))
-		waiters = asyncring__futex_cancel(match, all, &unstarted);
-	while ((node = list_take_first(&unstarted))) {
+		waiters = asyncring__futex_cancel(match, all, &sleeping);
+	while ((node = list_take_first(&unstarted)))
+		end(container_of(node, struct request, node));
+	while ((node = list_take_first(&sleeping))) {
 		struct request *request = container_of(node, struct request, node);
 
-		request_set_result(request, -ECANCELED);
-		/* The I/O side's reference; if the submission's is gone too, it completes here. */
+		/* What stands behind it goes on, as in the kernel, unless all is to end. */
+		if (match->flags & CANCEL_EVERYTHING) {
+			end(request);
+			continue;
+		}
+		request_set_answer(request, -ECANCELED);
 		asyncring__request_put_submitter(request);
 	}
 	children += cancelled.counted;

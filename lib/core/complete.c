@@ -261,8 +261,12 @@ void asyncring__batch_post(struct ring *ring)
 		struct request *next =
 			unravel(request, defer ? &deferred : &posted, &late, &inactive);
 
-		if (next)
+		if (next) {
+			/* What follows one that the owner has not seen must not be seen first. */
+			if (defer && ring_defers(ring))
+				next->flags |= REQ_DEFERRED;
 			list_append(&ring->batch.released, &next->node);
+		}
 	}
 	if (late.silent) {
 		recycle_silent(&posted, true);
@@ -351,8 +355,7 @@ static bool worker_may_run(const struct request *next)
 
 	if (next->flags & REQ_TIMED || op->properties & (OP_SUBMITTER | OP_LINK_TIMEOUT))
 		return false;
-	return next->credentials || !next->poll_events ||
-	       op->properties & (OP_POLL_IN | OP_POLL_OUT);
+	return !next->poll_events || op->properties & (OP_POLL_IN | OP_POLL_OUT);
 }
 
 /* Nobody's batch, no lock held. */

@@ -199,6 +199,9 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
 bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
 			     uint32_t cqe_flags);
 
+/* The same with what request->completion says, the second half of a 32-byte CQE included. */
+bool asyncring__request_post_large(struct request *request, unsigned issue_flags);
+
 /* Wake and notify whoever waits for what was posted in a batch by the way. */
 void asyncring__cq_announce(struct ring *ring);
 

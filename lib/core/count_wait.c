@@ -9,10 +9,9 @@ void asyncring__count_wait_init(struct count_wait *wait)
 	atomic_store_explicit(&wait->posted, 0, memory_order_relaxed);
 }
 
-/* While a request counts, its own number stands where that of a ready file would. */
-static uint32_t due_of(const struct list *node)
+static uint64_t due_of(const struct list *node)
 {
-	return container_of(node, struct request, node)->ready_events;
+	return container_of(node, struct request, node)->count_due;
 }
 
 /* cq_lock held. */
@@ -31,15 +30,15 @@ void asyncring__count_add(struct request *request, uint32_t count)
 	struct ring *ring = request->ring;
 	struct count_wait *wait = &ring->count_wait;
 	struct list *after = &wait->requests;
-	uint32_t due;
+	uint64_t due;
 
 	lock_acquire(&ring->control->cq_lock);
 	due = atomic_load_explicit(&wait->posted, memory_order_relaxed) + count;
-	request->ready_events = due;
+	request->count_due = due;
 	/* Behind those that are due at the same time. */
 	do
 		after = after->prev;
-	while (after != &wait->requests && (int32_t)(due_of(after) - due) > 0);
+	while (after != &wait->requests && due_of(after) > due);
 	list_append(after->next, &request->node);
 	publish(wait);
 	lock_release(&ring->control->cq_lock);
@@ -64,8 +63,8 @@ bool asyncring__count_reached(struct ring *ring)
 
 	if (!atomic_load_explicit(&wait->any, memory_order_relaxed))
 		return false;
-	return (int32_t)(atomic_load_explicit(&wait->posted, memory_order_relaxed) -
-			 atomic_load_explicit(&wait->due, memory_order_relaxed)) >= 0;
+	return atomic_load_explicit(&wait->posted, memory_order_relaxed) >=
+	       atomic_load_explicit(&wait->due, memory_order_relaxed);
 }
 
 void asyncring__count_release(struct ring *ring)

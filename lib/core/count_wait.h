@@ -23,9 +23,9 @@ struct count_wait {
 	struct list requests; /* request.node, the nearest first; submit_lock */
 	/* Written under submit_lock and cq_lock, read without: relaxed. */
 	_Atomic bool any;
-	_Atomic uint32_t due; /* the nearest, meaningless unless `any` */
+	_Atomic uint64_t due; /* the nearest, meaningless unless `any` */
 	/* Completions posted, without those of timeouts. Written under cq_lock. Relaxed. */
-	_Atomic uint32_t posted;
+	_Atomic uint64_t posted;
 };
 
 void asyncring__count_wait_init(struct count_wait *wait);

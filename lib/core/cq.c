@@ -239,16 +239,10 @@ void asyncring__cq_announce(struct ring *ring)
 	asyncring__notify(ring, &wake, false);
 }
 
-bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
-			     uint32_t cqe_flags)
+static bool post_more(struct request *request, unsigned issue_flags,
+		      const struct completion *completion)
 {
 	struct ring *ring = request->ring;
-	struct completion completion = {
-		.user_data = request->completion.user_data,
-		.res = res,
-		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
-		.timeout = request->completion.timeout,
-	};
 	struct cq_writer writer;
 	bool written;
 
@@ -257,11 +251,11 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 	if (comes_after_deferred(ring)) {
 		/* And so does the end. */
 		request->flags |= REQ_DEFERRED;
-		return !asyncring__cq_post_extra(ring, &completion, true);
+		return !asyncring__cq_post_extra(ring, completion, true);
 	}
 	lock_acquire(&ring->control->cq_lock);
 	writer_begin(&writer, ring);
-	written = list_empty(&ring->backlog) && write_counted(&writer, &completion);
+	written = list_empty(&ring->backlog) && write_counted(&writer, completion);
 	if (!written) {
 		lock_release(&ring->control->cq_lock);
 		return false;
@@ -273,6 +267,28 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 	else
 		asyncring__cq_announce(ring);
 	return true;
+}
+
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
+			     uint32_t cqe_flags)
+{
+	const struct completion completion = {
+		.user_data = request->completion.user_data,
+		.res = res,
+		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+		.timeout = request->completion.timeout,
+	};
+
+	return post_more(request, issue_flags, &completion);
+}
+
+bool asyncring__request_post_large(struct request *request, unsigned issue_flags)
+{
+	struct completion completion = request->completion;
+
+	completion.flags |= ASYNCRING_CQE_F_MORE;
+	completion.of_request = false;
+	return post_more(request, issue_flags, &completion);
 }
 
 /* An extra completion owns its memory; a request's goes back to the free list. */

@@ -56,6 +56,12 @@ void asyncring__drain_resume(struct ring *ring)
 		list_remove(&head->node);
 		ring->drained_count -= chain_length(head);
 		first = false;
+		/*
+		 * What it has waited for may be among the completions that the owner has yet to
+		 * ask for, and so may what was held back with it: it comes behind them.
+		 */
+		if (ring_defers(ring))
+			head->flags |= REQ_DEFERRED;
 		asyncring__issue_inline(head);
 	}
 	/* The drained requests themselves still hold back what comes after them. */

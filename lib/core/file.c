@@ -13,8 +13,10 @@
  * question and the close is dropped, for the two are not one call.
  *
  * Hazard H2. Descriptors are few. Requests of one submission share a duplicate (issue.c), and
- * duplicates get high numbers, out of the way of applications that count on the low ones. One
- * descriptor's duplicates get the same number again and again, if it is free: an epoll set that
+ * duplicates get high numbers, out of the way of applications that count on the low ones, and
+ * beyond the soft limit where there are none left below it: the limit is the application's, which
+ * does not know of them, and in the kernel what a request holds does not count.
+ * One descriptor's duplicates get the same number again and again, if it is free: an epoll set that
  * still has a file under that number need not take it anew (poller.c).
  *
  * fork() waits for files.lock (fork.c), so a child knows every duplicate that was made, but not
@@ -107,27 +109,49 @@ int asyncring__file_move_up(int fd)
 }
 
 /*
- * A duplicate beyond the soft limit: the limit is raised for the moment of the call. A number above
- * the limit stays usable when the limit is back. A limit that the application sets meanwhile stays,
- * unless it does so between the last look and the call after it. files.lock held: one thread at a
- * time.
+ * What @make(@argument) makes, beyond the soft limit if need be: the limit is raised for the moment
+ * of the call. A number above the limit stays usable when the limit is back. A limit that the
+ * application sets meanwhile stays, unless it does so between the last look and the call after it.
+ * files.lock held: one thread at a time.
  */
-static int duplicate_beyond_limit(int fd)
+static int make_beyond_limit(int (*make)(int), int argument)
 {
 	struct rlimit limit, raised, before, now;
-	int copy = duplicate(fd);
+	int fd = make(argument);
 
-	if (copy != -EMFILE || sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) ||
+	if (fd != -EMFILE || sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) ||
 	    limit.rlim_cur >= limit.rlim_max)
-		return copy;
+		return fd;
 	raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
 	if (sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, &before))
-		return copy;
-	copy = duplicate(fd);
+		return fd;
+	fd = make(argument);
 	if (!sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &now) && now.rlim_cur == raised.rlim_cur &&
 	    now.rlim_max == raised.rlim_max)
 		sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &before, NULL);
-	return copy;
+	return fd;
+}
+
+int asyncring__file_make(int (*make)(int), int argument)
+{
+	int fd = make(argument);
+
+	if (fd == -EMFILE) {
+		pthread_mutex_lock(&files.lock);
+		fd = make_beyond_limit(make, argument);
+		pthread_mutex_unlock(&files.lock);
+	}
+	return asyncring__file_move_up(fd);
+}
+
+int asyncring__make_eventfd(int flags)
+{
+	return (int)sys(SYS_eventfd2, 0, flags);
+}
+
+int asyncring__make_epoll(int flags)
+{
+	return (int)sys(SYS_epoll_create1, flags);
 }
 
 /* ---- locks (hazard H1) ---- */
@@ -363,14 +387,14 @@ static void duplicate_for(struct file *file, enum purpose purpose, int fd)
 {
 	switch (purpose) {
 	case FOR_TABLE:
-		file->fd = duplicate_beyond_limit(fd);
+		file->fd = make_beyond_limit(duplicate, fd);
 		file->steady = true;
 		break;
 	case FOR_WATCH:
-		file->fd = duplicate(fd);
+		file->fd = make_beyond_limit(duplicate, fd);
 		break;
 	default:
-		file->fd = duplicate_at_home(fd);
+		file->fd = make_beyond_limit(duplicate_at_home, fd);
 		file->steady = file->fd == home_of(fd);
 	}
 }

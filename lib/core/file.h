@@ -53,8 +53,8 @@ struct file {
 
 /*
  * A pin of @fd with one reference: NULL with the negative errno in *error (-EBADF, -EMFILE,
- * -ENOMEM ...). @position: the caller needs the file's position, so another open file of the same
- * inode will not do.
+ * -ENOMEM ...); it may lie beyond the soft limit of descriptors. @position: the caller needs the
+ * file's position, so another open file of the same inode will not do.
  */
 struct file *asyncring__file_pin(int fd, bool position, int *error);
 
@@ -105,5 +105,15 @@ void asyncring__files_sweep(void);
  * to get; the new number, or @fd where that fails or is negative already.
  */
 int asyncring__file_move_up(int fd);
+
+/*
+ * A descriptor for the library itself, made by @make(@argument): out of the low numbers, and beyond
+ * the soft limit if there is none below. A negative errno if it cannot be had.
+ */
+int asyncring__file_make(int (*make)(int), int argument);
+
+/* For asyncring__file_make(). */
+int asyncring__make_eventfd(int flags);
+int asyncring__make_epoll(int flags);
 
 #endif

@@ -131,6 +131,27 @@ static bool waits_for_file(const struct request *request)
 		(properties & OP_POLL_OUT && file->writable));
 }
 
+/*
+ * Is it for somebody with other credentials than the thread that issues it? Those that are a matter
+ * of the ring alone need none.
+ */
+static bool needs_credentials(const struct request *request)
+{
+	return request->credentials && !(request->op->properties & OP_SUBMITTER);
+}
+
+/*
+ * May it wait for its file before the first attempt? With credentials, which a worker has to take
+ * on, it had better: what is ready is told of at once, and what is not needs no worker meanwhile.
+ */
+static bool waits_for_credentials(const struct request *request)
+{
+	const struct file *file = request->file;
+
+	return needs_credentials(request) && request->poll_events && file &&
+	       file->hint.kind == FILE_POLLABLE && !(request->flags & REQ_NOWAIT);
+}
+
 /* On a stream a worker waits before it tries: so a canceller can take it back from the start. */
 static void decide_to_wait(struct request *request)
 {
@@ -238,18 +259,20 @@ static void begin_to_wait(struct request *request)
 enum punt_to { TO_POLLER, TO_EITHER, TO_WORKER, TO_NOBODY };
 
 /*
- * With SQE_ASYNC a request is not tried by the submitter; but whether there is a provided buffer
- * for it is to be known before it begins to wait.
+ * With SQE_ASYNC a request is not for the submitter to carry out. But one that can wait for its
+ * file is tried before it does, because it may not have to; not a multishot one, which begins to
+ * wait.
  */
-static bool wants_buffer_first(const struct request *request)
+static bool is_tried_first(const struct request *request)
 {
-	return request->flags & ASYNCRING_SQE_ASYNC &&
-	       request->flags & ASYNCRING_SQE_BUFFER_SELECT && waits_for_file(request);
+	return request->flags & ASYNCRING_SQE_ASYNC && !(request->flags & REQ_MULTISHOT) &&
+	       !needs_credentials(request) && waits_for_file(request);
 }
 
 /* Where it is to go then; to nobody if it has ended. */
-static enum punt_to try_for_buffer(struct request *request)
+static enum punt_to try_first(struct request *request)
 {
+	request->flags |= REQ_DEFERRED;
 	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		return TO_NOBODY;
@@ -264,10 +287,8 @@ static enum punt_to try_for_buffer(struct request *request)
  * A request that can only wait in the poller, and its file is not one to wait for: what such a file
  * is always ready for comes once, and what it is not never.
  */
-static bool end_unarmed(struct request *request, int error)
+static bool end_unarmed(struct request *request)
 {
-	if (error != -EPERM)
-		return end_with(request, error);
 	request->flags &= ~REQ_MULTISHOT;
 	if (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED) != ISSUE_DONE)
 		return end_with(request, -EINVAL);
@@ -292,12 +313,13 @@ static bool punt(struct request *request, enum punt_to to)
 	no_descriptor = error == -EMFILE || error == -ENFILE;
 	if (error && !no_descriptor)
 		return end_with(request, error);
-	if (!error && to == TO_EITHER && wants_buffer_first(request)) {
-		to = try_for_buffer(request);
+	if (!error && to == TO_EITHER && is_tried_first(request)) {
+		to = try_first(request);
 		if (to == TO_NOBODY)
 			return end(request);
 	}
-	if (!error && (to == TO_POLLER || (to == TO_EITHER && waits_for_file(request)))) {
+	if (!error && (to == TO_POLLER || (to == TO_EITHER && (waits_for_file(request) ||
+							       waits_for_credentials(request))))) {
 		error = asyncring__poller_arm(request);
 		if (!error) {
 			statistics_count(STATISTIC_POLLED);
@@ -307,9 +329,12 @@ static bool punt(struct request *request, enum punt_to to)
 		/* Not a socket after all. Nobody else has got it yet. */
 		if (error == -EPERM && request->flags & REQ_SOCKET && !request->fixed_file)
 			asyncring__file_look(request->file);
-		if (request->op->properties & OP_SUBMITTER)
-			return end_unarmed(request, error);
+		if (request->op->properties & OP_SUBMITTER && error == -EPERM)
+			return end_unarmed(request);
 	}
+	/* A worker sees what a file is ready for, not how often it became so. */
+	if (request->flags & REQ_POLL_EDGE)
+		request->flags &= ~(uint32_t)(REQ_POLL_EDGE | REQ_MULTISHOT);
 	choose_workers(request);
 	choose_lane(request);
 	if (no_descriptor && run_on_the_spot(request))
@@ -359,6 +384,11 @@ static void leave_pending(struct request *request)
 void asyncring__request_ready(struct request *request, uint32_t events)
 {
 	request->ready_events = events;
+	if (needs_credentials(request)) {
+		leave_pending(request);
+		punt(request, TO_WORKER);
+		return;
+	}
 	switch (request->op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		leave_pending(request);
@@ -399,8 +429,10 @@ bool asyncring__issue_inline(struct request *request)
 {
 	const struct op *op = request->op;
 
-	if (op->properties & OP_WORKER || request->credentials)
+	if (op->properties & OP_WORKER)
 		return punt(request, TO_WORKER);
+	if (needs_credentials(request))
+		return punt(request, TO_EITHER);
 	if (request->flags & ASYNCRING_SQE_ASYNC && !(op->properties & OP_SUBMITTER))
 		return punt(request, TO_EITHER);
 	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
@@ -409,8 +441,6 @@ bool asyncring__issue_inline(struct request *request)
 		if (error)
 			return end_with(request, error);
 	}
-	if (request->flags & REQ_POLL_FIRST)
-		return punt(request, TO_POLLER);
 	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
 	case ISSUE_DONE:
 		statistics_count(STATISTIC_INLINE);

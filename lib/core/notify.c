@@ -114,8 +114,10 @@ void asyncring__notify(struct ring *ring, const struct wake *wake, bool async)
 	asyncring__notify_readable(ring);
 	if (!wake->eventfd)
 		return;
-	if (signals_eventfd(ring, wake, async))
+	if (signals_eventfd(ring, wake, async)) {
+		atomic_fetch_add_explicit(&ring->eventfd_signals, 1, memory_order_relaxed);
 		signal_eventfd(wake->eventfd->fd);
+	}
 	asyncring__file_put(wake->eventfd);
 }
 

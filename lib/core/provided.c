@@ -31,10 +31,9 @@ static unsigned ring_available(const struct buffer_group *group)
 }
 
 /* How many vectors were filled in; see asyncring__buffers_pick. */
-static unsigned peek_ring(const struct buffer_group *group, struct iovec *vectors, unsigned max,
-			  uint32_t wanted, uint16_t *first_id)
+static unsigned peek_ring(const struct buffer_group *group, unsigned available,
+			  struct iovec *vectors, unsigned max, uint32_t wanted, uint16_t *first_id)
 {
-	unsigned available = ring_available(group);
 	uint32_t left = wanted ? wanted : INT32_MAX;
 	unsigned count = 0;
 
@@ -162,17 +161,17 @@ static uint32_t consume(struct buffer_group *group, const struct picked_buffers 
 static unsigned peek(struct buffer_group *group, struct iovec *vectors, unsigned max,
 		     uint32_t wanted, struct picked_buffers *picked)
 {
-	if (!group)
-		return 0;
 	picked->group = group;
 	picked->vectors = vectors;
 	picked->from_ring = group->entries;
+	picked->available = group->entries ? ring_available(group) : group->count;
 	picked->bundle = picked->from_ring && max > 1;
 	picked->first_id = 0;
 	if (!picked->from_ring)
 		picked->count = peek_queue(group, vectors, wanted, &picked->first_id);
 	else if (picked->bundle)
-		picked->count = peek_ring(group, vectors, max, wanted, &picked->first_id);
+		picked->count = peek_ring(group, picked->available, vectors, max, wanted,
+					  &picked->first_id);
 	else
 		picked->count = peek_ring_once(group, vectors, wanted, &picked->first_id);
 	return picked->count;
@@ -182,16 +181,25 @@ int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struc
 			    unsigned max, uint32_t wanted, struct picked_buffers *picked)
 {
 	struct ring *ring = request->ring;
+	struct buffer_group *group;
 	unsigned count;
 
 	issue_lock(ring, issue_flags);
 	picked->locked = !(issue_flags & ISSUE_LOCKED);
-	count = peek(asyncring__buffer_group(ring, request->buf_index), vectors, max, wanted,
-		     picked);
+	group = asyncring__buffer_group(ring, request->buf_index);
+	count = group ? peek(group, vectors, max, wanted, picked) : 0;
 	if (count)
 		return (int)count;
 	issue_unlock(ring, issue_flags);
-	return -ENOBUFS;
+	return group ? -ENOBUFS : -ENOENT;
+}
+
+int asyncring__buffers_pick_one(struct request *request, unsigned issue_flags, struct iovec *vector,
+				uint32_t wanted, struct picked_buffers *picked)
+{
+	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, picked);
+
+	return count == -ENOENT ? -ENOBUFS : count;
 }
 
 uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffers *picked,
@@ -214,7 +222,7 @@ int asyncring__buffers_take(struct request *request, unsigned issue_flags, struc
 			    uint32_t wanted)
 {
 	struct picked_buffers picked;
-	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, &picked);
+	int count = asyncring__buffers_pick_one(request, issue_flags, vector, wanted, &picked);
 
 	if (count < 0)
 		return count;

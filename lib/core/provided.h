@@ -34,6 +34,7 @@ struct picked_buffers {
 	struct buffer_group *group;
 	const struct iovec *vectors; /* the caller's: they stay as they are until the commit */
 	uint32_t count;		     /* how many were filled in */
+	uint32_t available;	     /* how many there were */
 	uint16_t first_id;	     /* of consecutive ring entries the first */
 	bool from_ring;
 	bool bundle; /* there was room for several */
@@ -43,10 +44,15 @@ struct picked_buffers {
 /*
  * Buffers of the request's group, up to @max of them, that together have room for @wanted bytes (0:
  * as the buffers come). One with max 1; several, for bundles, only from a ring. The number of
- * vectors filled in, or -ENOBUFS. @wanted smaller than the buffer shortens the last vector.
+ * vectors filled in, -ENOBUFS, or -ENOENT if there is no such group. @wanted smaller than the
+ * buffer shortens the last vector.
  */
 int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struct iovec *vectors,
 			    unsigned max, uint32_t wanted, struct picked_buffers *picked);
+
+/* The same for one buffer, where a group that is not there is an empty one: 1 or -ENOBUFS. */
+int asyncring__buffers_pick_one(struct request *request, unsigned issue_flags, struct iovec *vector,
+				uint32_t wanted, struct picked_buffers *picked);
 
 /*
  * @bytes were moved into, or out of, what was picked: the buffers used are taken. The flags for the

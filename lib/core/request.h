@@ -63,7 +63,7 @@ enum request_flags {
 	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
 	REQ_DEFERRED = 1 << 26,	     /* completes as if it had been asynchronous */
 	REQ_CLEANUP = 1 << 27,	     /* the operation's cleanup() has something to let go of */
-	REQ_POLL_FIRST = 1 << 28,    /* wait for readiness before the first attempt */
+	REQ_POLL_FIRST = 1 << 28,    /* sockets: wait for readiness before the first attempt */
 	REQ_MULTISHOT = 1 << 29,     /* stays after it has posted a CQE (asyncring__request_post) */
 	REQ_SLEEP_FIRST = 1 << 30,   /* a worker begins with asyncring__pool_wait */
 };
@@ -122,6 +122,9 @@ struct request {
 	union {
 		/* Of a link timeout whose time runs: the request it bounds. submit_lock. */
 		struct request *timed;
+		/* Of one that counts completions: the number of the one it waits for. submit_lock.
+		 */
+		uint64_t count_due;
 		/* State QUEUED: grows from one request to the next. pool.lock. */
 		uint32_t pool_order;
 	};

@@ -276,6 +276,11 @@ struct ring {
 	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
 	struct file *eventfd;
 	bool eventfd_async;
+	/*
+	 * How often it was signalled. Relaxed: counted before the signal, by whoever makes it, and
+	 * looked at by who was told of one (ops/poll.c); the two calls order that.
+	 */
+	_Atomic uint32_t eventfd_signals;
 
 	/* ---- registered resources: submit_lock ---- */
 	struct file_table files;

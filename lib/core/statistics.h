@@ -3,8 +3,9 @@
  * What the library has done so far, counted for the whole process if somebody wants to know
  * (asyncring-run --stats); otherwise each of these calls is a look at a constant.
  *
- * The counters stand at the three seams: a request is born (submit.c), handed to an engine
- * (issue.c), its completion posted (cq.c). Relaxed: they order nothing.
+ * The counters stand at the seams: a call comes in (enter.c), a request is
+ * born (submit.c), handed to an engine (issue.c), its completion posted (cq.c), a thread started
+ * (each engine). Relaxed: they order nothing.
  */
 #ifndef ASYNCRING__STATISTICS_H
 #define ASYNCRING__STATISTICS_H

@@ -349,8 +349,15 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 
 		waiter.deadline = clock_add(start, clock_from_timespec(&arguments->timeout));
 	}
-	if (arguments->min_wait_usec)
-		waiter.min_wait_over = clock_now() + arguments->min_wait_usec * NSEC_PER_USEC;
+	if (arguments->min_wait_usec) {
+		int64_t over = clock_now() + arguments->min_wait_usec * NSEC_PER_USEC;
+
+		/* No wait is shorter than that, and one without another limit is not longer. */
+		if (!arguments->has_timeout || waiter.deadline <= over)
+			waiter.deadline = over;
+		else
+			waiter.min_wait_over = over;
+	}
 	if (!arguments->sigmask)
 		result = wait_loop(&waiter, NULL);
 	else {

@@ -309,8 +309,8 @@ static bool start(void)
 
 	join_left();
 	attendant.wake_fd =
-		asyncring__file_move_up((int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
-	attendant.epoll_fd = asyncring__file_move_up((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
+		asyncring__file_make(asyncring__make_eventfd, EFD_CLOEXEC | EFD_NONBLOCK);
+	attendant.epoll_fd = asyncring__file_make(asyncring__make_epoll, EPOLL_CLOEXEC);
 	if (attendant.wake_fd >= 0 && attendant.epoll_fd >= 0 &&
 	    !sys(SYS_epoll_ctl, attendant.epoll_fd, EPOLL_CTL_ADD, attendant.wake_fd, &event) &&
 	    !asyncring__thread_start(&attendant.thread, run, NULL)) {

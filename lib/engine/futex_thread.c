@@ -26,12 +26,11 @@
  * for one that is completing.
  */
 #include "futex_state.h"
+#include "../core/statistics.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-#include "pool.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
@@ -202,21 +201,13 @@ static void woken(struct futex_waiter *waiter, unsigned index)
 
 /* ---- the threads ---- */
 
-/* The next member of a chain goes to a worker. */
+/* The next member of a chain starts in the submitter's place: it may wait, or block, elsewhere. */
 static void complete(struct request *request)
 {
-	while (request) {
-		struct request *next = asyncring__request_put_worker(request);
+	struct request *next = asyncring__request_put_worker(request);
 
-		if (!next)
-			return;
-		if (asyncring__pool_reserve(next)) {
-			asyncring__pool_queue(&next, 1);
-			return;
-		}
-		request_set_result(next, -EAGAIN);
-		request = next;
-	}
+	if (next)
+		asyncring__issue_for_worker(next);
 }
 
 /* Lock held, but released meanwhile. */
@@ -458,6 +449,7 @@ struct futex_thread *asyncring__futex_start_thread(void)
 		asyncring__free(thread);
 		return NULL;
 	}
+	statistics_count(STATISTIC_THREADS);
 	list_append(&futex.threads, &thread->node);
 	futex.count++;
 	return thread;

@@ -59,11 +59,10 @@ static int open_set(struct poller *poller)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = POLLER_OWN_EVENT};
 
-	poller->wake_fd =
-		asyncring__file_move_up((int)sys(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	poller->wake_fd = asyncring__file_make(asyncring__make_eventfd, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (poller->wake_fd < 0)
 		return poller->wake_fd;
-	poller->epoll_fd = asyncring__file_move_up((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
+	poller->epoll_fd = asyncring__file_make(asyncring__make_epoll, EPOLL_CLOEXEC);
 	if (poller->epoll_fd < 0)
 		return poller->epoll_fd;
 	return (int)sys(SYS_epoll_ctl, poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &event);

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "pool_state.h"
+#include "../core/statistics.h"
 
 enum { STACK_BYTES = 128 * 1024 };
 
@@ -62,8 +63,7 @@ static bool has_to_wait(const struct request *request)
 	struct pollfd poll = {.events = (short)request->poll_events};
 	const struct timespec at_once = {0};
 
-	/* Without its credentials it can only be carried out here. */
-	if (!(request->flags & REQ_WAIT_FIRST) || request->credentials)
+	if (!(request->flags & REQ_WAIT_FIRST))
 		return false;
 	poll.fd = request->file->fd;
 	return !sys_ppoll(&poll, 1, &at_once, NULL);
@@ -226,6 +226,8 @@ static int create_thread(struct worker *worker)
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	/* What pthread_create tries may leave its mark there. */
 	errno = saved_errno;
+	if (!error)
+		statistics_count(STATISTIC_THREADS);
 	return error;
 }
 

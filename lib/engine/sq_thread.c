@@ -24,6 +24,7 @@
 
 #include "../clock.h"
 #include "../core/core.h"
+#include "../core/statistics.h"
 #include "interrupt.h"
 
 enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8 };
@@ -258,6 +259,8 @@ static int create_thread(struct sq_thread *sq, const cpu_set_t *mask)
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	/* What pthread_create tries may leave its mark there. */
 	errno = saved_errno;
+	if (!error)
+		statistics_count(STATISTIC_THREADS);
 	return error;
 }
 

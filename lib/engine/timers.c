@@ -94,15 +94,19 @@ static bool grow(struct timer_heap *heap)
 	return true;
 }
 
+static int make_timerfd(int clock_id)
+{
+	return (int)sys(SYS_timerfd_create, clock_id, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
 /* The timerfd for a clock that can be set, in the poller's epoll set. 0 or a negative errno. */
 static int open_fd(struct poller *poller, enum timer_clock clock)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = POLLER_OWN_EVENT};
-	int error, fd = (int)sys(SYS_timerfd_create, clock_ids[clock], TFD_CLOEXEC | TFD_NONBLOCK);
+	int error, fd = asyncring__file_make(make_timerfd, (int)clock_ids[clock]);
 
 	if (fd < 0)
 		return fd;
-	fd = asyncring__file_move_up(fd);
 	error = (int)sys(SYS_epoll_ctl, poller->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 	if (error)
 		sys_close(fd);

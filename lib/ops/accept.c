@@ -77,14 +77,21 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 	struct accept *accept = request_data(request, struct accept);
 	/* A descriptor on its way into a slot must not slip through an exec. */
 	unsigned socket_flags = accept->flags | (accept->file_index ? SOCK_CLOEXEC : 0);
-	bool more = request->ready_events & EPOLLIN;
 	int fd = request_fd(request);
+	enum accept_how how = request->flags & REQ_NOWAIT ? ACCEPT_AT_ONCE
+			      : flags			  ? ACCEPT_OR_ASK
+							  : ACCEPT_ASLEEP;
+	enum issue_result first;
 
+	if (asyncring__socket_polls_first(request, false, &first))
+		return first;
 	for (;;) {
-		int result = asyncring__accept_now(fd, more, accept->address, accept->length,
-						   socket_flags);
+		int result = asyncring__accept_now(fd, accept->address, accept->length,
+						   socket_flags, how);
+		bool more = false;
 
-		more = false;
+		if (result == ACCEPT_MAY_SLEEP)
+			return ISSUE_NEED_WORKER;
 		if (result == -EAGAIN && !(request->flags & REQ_NOWAIT))
 			return ISSUE_NEED_POLL;
 		request->completion.flags = 0;

@@ -14,7 +14,9 @@
 #include "families.h"
 
 struct poll_add {
-	bool shot; /* it has been answered once */
+	/* Of a multishot one: the signals of the ring's eventfd when it last began to wait. */
+	uint32_t signals;
+	bool begun;
 };
 
 struct poll_remove {
@@ -47,7 +49,7 @@ int asyncring__poll_add_prep(struct request *request, const struct asyncring_sqe
 	if (sqe->len & ~(uint32_t)ASYNCRING_POLL_ADD_MULTI)
 		return -EINVAL;
 	request->poll_events = events_of(sqe);
-	request_data(request, struct poll_add)->shot = false;
+	request_data(request, struct poll_add)->begun = false;
 	if (!(sqe->len & ASYNCRING_POLL_ADD_MULTI))
 		return 0;
 	if (request->flags & ASYNCRING_SQE_CQE_SKIP_SUCCESS)
@@ -70,18 +72,34 @@ static int look(const struct request *request)
 	return count ? (poll.revents & (int)request->poll_events & EVENTS) : 0;
 }
 
+static uint32_t signals_so_far(const struct request *request)
+{
+	/* Relaxed: see ring.h. */
+	return atomic_load_explicit(&request->ring->eventfd_signals, memory_order_relaxed);
+}
+
 /*
- * A poll of the eventfd that its own answers are signalled with would answer itself for ever: from
- * the second time on it cannot tell, and ends.
+ * A poll of the eventfd that its own answers are signalled with would answer itself for ever: it
+ * ends with what the ring's own signal has brought, or may have.
  */
 static bool answers_itself(struct request *request)
 {
 	struct poll_add *poll = request_data(request, struct poll_add);
 	const struct file *eventfd = request->ring->eventfd;
-	bool first = !poll->shot;
+	uint32_t before = poll->signals;
 
-	poll->shot = true;
-	return eventfd && !first && asyncring__file_is(eventfd, request_fd(request));
+	poll->signals = signals_so_far(request);
+	return eventfd && poll->signals != before &&
+	       asyncring__file_is(eventfd, request_fd(request));
+}
+
+static void begin_multishot(struct request *request)
+{
+	struct poll_add *poll = request_data(request, struct poll_add);
+
+	if (!poll->begun)
+		poll->signals = signals_so_far(request);
+	poll->begun = true;
 }
 
 enum issue_result asyncring__poll_add_issue(struct request *request, unsigned flags)
@@ -89,7 +107,9 @@ enum issue_result asyncring__poll_add_issue(struct request *request, unsigned fl
 	bool multishot = request->flags & REQ_MULTISHOT;
 	int events = (int)(request->ready_events & request->poll_events & EVENTS);
 
-	if (!events && !multishot)
+	if (multishot)
+		begin_multishot(request);
+	else if (!events)
 		events = look(request);
 	if (!events)
 		return ISSUE_NEED_POLL;
@@ -143,6 +163,25 @@ static void update(struct request *poll, const struct poll_remove *remove)
 	}
 }
 
+/*
+ * There is no such poll in the poller. It may be in a worker, for want of descriptors, where it can
+ * be cancelled, but not changed.
+ */
+static int not_armed(const struct request *request)
+{
+	const struct poll_remove *remove = request_data(request, const struct poll_remove);
+	struct cancel_match match = {
+		.ring = request->ring,
+		.user_data = remove->user_data,
+		.flags = ASYNCRING_ASYNC_CANCEL_USERDATA | ASYNCRING_ASYNC_CANCEL_OP,
+		.opcode = ASYNCRING_OP_POLL_ADD,
+	};
+
+	if (remove->flags & (ASYNCRING_POLL_UPDATE_EVENTS | ASYNCRING_POLL_UPDATE_USER_DATA))
+		return -ENOENT;
+	return asyncring__cancel(&match);
+}
+
 enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned flags)
 {
 	const struct poll_remove *remove = request_data(request, const struct poll_remove);
@@ -151,7 +190,7 @@ enum issue_result asyncring__poll_remove_issue(struct request *request, unsigned
 
 	(void)flags;
 	if (!poll) {
-		request_set_result(request, -ENOENT);
+		request_set_result(request, not_armed(request));
 		return ISSUE_DONE;
 	}
 	if (remove->flags & (ASYNCRING_POLL_UPDATE_EVENTS | ASYNCRING_POLL_UPDATE_USER_DATA))

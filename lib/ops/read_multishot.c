@@ -75,21 +75,26 @@ static long transfer(struct read_multishot *read, int fd, const struct iovec *ve
 	return result;
 }
 
-/* One read that does not block; -EAGAIN: there is nothing now. */
-static long read_once(struct request *request, const struct iovec *vector)
+/*
+ * One read that does not block; -EAGAIN: there is nothing now. After the first the file is asked:
+ * an attempt in vain may have other errors than that (an eventfd's, if the buffer is too small).
+ */
+static long read_once(struct request *request, const struct iovec *vector, bool first)
 {
 	struct read_multishot *read = request_data(request, struct read_multishot);
 	struct pollfd poll = {.fd = request_fd(request), .events = POLLIN};
 	const struct timespec at_once = {0};
 	long result;
 
+	if (!first && sys_ppoll(&poll, 1, &at_once, NULL) == 0)
+		return -EAGAIN;
 	if (read->nowait) {
 		result = transfer(read, poll.fd, vector, RWF_NOWAIT);
 		if (read->flags || (result != -EOPNOTSUPP && result != -ENOSYS && result != -EPERM))
 			return result;
 		read->nowait = false;
 	}
-	if (sys_ppoll(&poll, 1, &at_once, NULL) == 0)
+	if (first && sys_ppoll(&poll, 1, &at_once, NULL) == 0)
 		return -EAGAIN;
 	return transfer(read, poll.fd, vector, 0);
 }
@@ -115,14 +120,14 @@ enum issue_result asyncring__read_multishot_issue(struct request *request, unsig
 		struct picked_buffers picked;
 		struct iovec vector;
 		uint32_t cqe_flags;
-		long result = asyncring__buffers_pick(request, flags, &vector, 1, 0, &picked);
+		long result = asyncring__buffers_pick_one(request, flags, &vector, 0, &picked);
 
 		/* The want of a buffer is an end only when there is something to read. */
 		if (result < 0 && round)
 			break;
 		if (result < 0)
 			return end(request, result);
-		result = read_once(request, &vector);
+		result = read_once(request, &vector, !round);
 		if (result <= 0) {
 			asyncring__buffers_return(request, &picked);
 			if (result == -EAGAIN && !(read->flags & RWF_NOWAIT))

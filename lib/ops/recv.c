@@ -31,6 +31,9 @@ static int prep_multishot(struct request *request, const struct asyncring_sqe *s
 		return -EINVAL;
 	recv->total = sqe->optlen;
 	request->flags |= REQ_MULTISHOT;
+	/* With what is there to be received comes the news that there is nothing behind it. */
+	if (request->poll_events & EPOLLIN)
+		request->poll_events |= EPOLLRDHUP;
 	return 0;
 }
 
@@ -207,7 +210,10 @@ static enum issue_result issue(struct request *request)
 enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 {
 	const struct recv *recv = request_data(request, const struct recv);
+	enum issue_result first;
 
+	if (asyncring__socket_polls_first(request, recv->whole, &first))
+		return first;
 	if (!recv->select)
 		return issue(request);
 	return recv->whole ? asyncring__recvmsg_provided(request, flags)

@@ -19,6 +19,7 @@ struct recv {
 	bool select;	/* takes provided buffers */
 	bool stream;	/* multishot: what comes short has left nothing behind */
 	bool asked;	/* `stream` is known */
+	bool exhausted; /* bundle, multishot: what comes next goes into the last buffer there was */
 };
 
 /* Is there room in any buffer for what a multishot RECVMSG puts before the data? 0, -EOVERFLOW. */

@@ -43,15 +43,18 @@ static bool stream(struct request *request)
 	return recv->stream;
 }
 
-/* 0 or -ENOBUFS. */
+/* 0 or a negative errno. */
 static int pick(struct request *request, unsigned issue_flags, unsigned max, uint32_t wanted,
 		struct shot *shot)
 {
 	int count = asyncring__buffers_pick(request, issue_flags, shot->vectors, max, wanted,
 					    &shot->picked);
 
+	/* Only bundles tell a group that is not there from one that is empty. */
+	if (count == -ENOENT && !(request->ioprio & ASYNCRING_RECVSEND_BUNDLE))
+		count = -ENOBUFS;
 	if (count < 0)
-		return count;
+		return asyncring__socket_first(request, count);
 	shot->count = (unsigned)count;
 	shot->room = 0;
 	for (unsigned i = 0; i < shot->count; i++)
@@ -111,28 +114,30 @@ static enum issue_result keep_rest(struct request *request, struct shot *shot, i
 	return asyncring__recv_wait_for_rest(request, received);
 }
 
-static bool group_is_empty(struct request *request, unsigned issue_flags)
+/*
+ * A multishot bundle ends with the last buffer its group had when it was looked at, even if that
+ * was before it had to wait, and if the application has given others since. With several it has to
+ * have been full; and it is not the last if a length has kept from looking further.
+ */
+static void note_exhausted(struct recv *recv, const struct shot *shot, int64_t received)
 {
-	struct picked_buffers picked;
-	struct iovec vector;
+	bool full = received >= (int64_t)shot->room;
 
-	if (asyncring__buffers_pick(request, issue_flags, &vector, 1, 0, &picked) < 0)
-		return true;
-	asyncring__buffers_return(request, &picked);
-	return false;
+	if (recv->length && shot->room >= recv->length)
+		return;
+	if (shot->picked.available == 1 || (full && shot->picked.available <= shot->count))
+		recv->exhausted = true;
 }
 
 /* Is this the last of a multishot request? */
-static bool last(struct request *request, unsigned issue_flags, int64_t received)
+static bool last(const struct request *request, struct recv *recv, int64_t received)
 {
-	struct recv *recv = request_data(request, struct recv);
-
 	if (recv->total) {
 		if (received >= (int64_t)recv->total)
 			return true;
 		recv->total -= (uint32_t)received;
 	}
-	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && group_is_empty(request, issue_flags);
+	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && recv->exhausted;
 }
 
 /*
@@ -155,9 +160,31 @@ static uint32_t nonempty(const struct request *request, bool full)
 		       : 0;
 }
 
+/*
+ * The length of a bundle is also what it may take before others have their turn. (That of a single
+ * receive is no more than a buffer, and TURN_MAX of them are a turn.)
+ */
+static bool turn_is_over(const struct request *request)
+{
+	return !(request->flags & REQ_NOWAIT) && request->ioprio & ASYNCRING_RECVSEND_BUNDLE &&
+	       request_data(request, const struct recv)->length;
+}
+
 static bool truncated(const struct recv *recv, const struct shot *shot)
 {
 	return recv->flags & MSG_WAITALL && shot->header.flags & (MSG_TRUNC | MSG_CTRUNC);
+}
+
+/*
+ * After a shot: is there nothing left, so that another attempt would be in vain? Not if that is
+ * what is to end it, nor if the poller has told that the peer has ended the stream: then the end is
+ * there to be received.
+ */
+static bool emptied(struct request *request, uint32_t cqe_flags)
+{
+	return !(request->flags & REQ_NOWAIT) && stream(request) &&
+	       !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY) &&
+	       !(request->ready_events & EPOLLRDHUP);
 }
 
 enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
@@ -166,14 +193,20 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
 	struct shot shot;
 
-	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+	for (unsigned turn = 0; turn < TURN_MAX || request->flags & REQ_NOWAIT; turn++) {
 		int64_t received;
 		uint32_t cqe_flags;
 		bool full;
 
-		if (pick(request, flags, bundle ? BUNDLE_MAX : 1, recv->length, &shot))
-			return asyncring__recv_finish(request, -ENOBUFS, true);
+		/* A message does not fill more than one. */
+		unsigned max = bundle && stream(request) ? BUNDLE_MAX : 1;
+		int error = pick(request, flags, max, recv->length, &shot);
+
+		if (error)
+			return asyncring__recv_finish(request, error, true);
 		received = receive_data(request, &shot);
+		if (bundle)
+			note_exhausted(recv, &shot, received);
 		if (received <= 0)
 			return give_up(request, &shot, received);
 		full = (uint64_t)received >= shot.room;
@@ -184,14 +217,15 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked,
 						      full ? shot.room : (uint64_t)received) |
 			    nonempty(request, full);
-		if (!(request->flags & REQ_MULTISHOT) || last(request, flags, received) ||
+		if (!(request->flags & REQ_MULTISHOT) || last(request, recv, received) ||
 		    !post(request, flags, received, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, received,
 						      truncated(recv, &shot) ||
 							      (!full && recv->flags & MSG_WAITALL));
 		}
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		recv->exhausted = false;
+		if (turn_is_over(request) || emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
@@ -259,14 +293,17 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 	struct recv *recv = request_data(request, struct recv);
 	struct shot shot;
 
-	for (unsigned turn = 0; turn < TURN_MAX; turn++) {
+	for (unsigned turn = 0; turn < TURN_MAX || request->flags & REQ_NOWAIT; turn++) {
 		int64_t received, used;
 		uint32_t cqe_flags;
 
-		if (pick(request, flags, 1, 0, &shot))
-			return asyncring__recv_finish(request, -ENOBUFS, true);
+		/* Its vector says how much of the first buffer may be used. */
+		int error = pick(request, flags, 1, recv->message->limit, &shot);
+
+		if (error)
+			return asyncring__recv_finish(request, error, true);
 		if (lay_out(recv->message, &shot))
-			return give_up(request, &shot, -EFAULT);
+			return give_up(request, &shot, asyncring__socket_first(request, -EFAULT));
 		received = receive(request, &shot);
 		if (received < 0)
 			return give_up(request, &shot, received);
@@ -275,11 +312,12 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 			return give_up(request, &shot, used);
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)used) |
 			    nonempty(request, received > 0 && (uint64_t)received >= shot.room);
+		recv->message->limit = 0;
 		if (!received || !post(request, flags, used, cqe_flags)) {
 			request->completion.flags = cqe_flags;
 			return asyncring__recv_finish(request, used, false);
 		}
-		if (stream(request) && !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY))
+		if (emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
@@ -291,12 +329,14 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 	const struct message_header *given = &recv->message->header;
 	struct shot shot;
 	int64_t received;
+	int error;
 	bool full;
 
 	if (request->flags & REQ_MULTISHOT)
 		return recvmsg_multishot(request, flags);
-	if (pick(request, flags, 1, recv->message->limit, &shot))
-		return asyncring__recv_finish(request, -ENOBUFS, true);
+	error = pick(request, flags, 1, recv->message->limit, &shot);
+	if (error)
+		return asyncring__recv_finish(request, error, true);
 	make_header(&shot);
 	shot.header.name = given->name;
 	shot.header.name_length = given->name_length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * READ, WRITE, READV, WRITEV and their forms with registered buffers.
+ * READ, WRITE, READV, WRITEV and their forms with registered buffers; rw_prep.c has prepared them.
  *
  * Inline, a transfer is tried in the way that cannot block: RWF_NOWAIT where the file honours it, a
  * plain call where the data is in memory by definition (hint.h has the table). What comes back
@@ -9,8 +9,9 @@
  * Streams (pipes, sockets, ...) are final with whatever they give, and wait for readiness if that
  * is nothing, O_NONBLOCK or not.
  *
- * Writes to streams are left to workers, which have SIGPIPE blocked; a plain inline write is not
- * made while RLIMIT_FSIZE is set, because it would raise SIGXFSZ in the application's thread.
+ * A write must not raise a signal in the application's thread, with locks held: on streams it is
+ * made with RWF_NOSIGNAL (Linux 6.18) or as a send(2) with MSG_NOSIGNAL, else by a worker, which
+ * has SIGPIPE blocked; a plain one is not made inline while RLIMIT_FSIZE is set (SIGXFSZ).
  */
 #include <limits.h>
 #include <string.h>
@@ -18,10 +19,14 @@
 #include "../core/core.h"
 #include "../engine/pool.h"
 #include "families.h"
+#include "message.h"
 #include "rw.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
+#endif
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x00000100
 #endif
 #ifndef RWF_HIPRI
 #define RWF_HIPRI 0x00000001
@@ -29,150 +34,11 @@
 
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	VECTOR_MAX = 1024,
 	/* More than this is not copied in the submitter's time (an array's sum is not known). */
 	INLINE_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
 };
-
-/* ---- preparation ---- */
-
-static int check_ioprio(uint16_t ioprio)
-{
-	enum { NONE, REALTIME, BEST_EFFORT, IDLE };
-	unsigned level = ioprio & 7;
-
-	switch (ioprio >> 13) {
-	case NONE:
-		return level ? -EINVAL : 0;
-	case REALTIME:
-	case BEST_EFFORT:
-	case IDLE:
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int prep(struct request *request, const struct asyncring_sqe *sqe, bool write)
-{
-	struct rw *rw = request_data(request, struct rw);
-
-	memset(rw, 0, sizeof(*rw));
-	rw->write = write;
-	rw->flags = sqe->rw_flags;
-	rw->offset = (int64_t)sqe->off;
-	if (rw->offset == -1)
-		request->flags |= REQ_POSITION;
-	if (rw->flags & RWF_NOWAIT)
-		request->flags |= REQ_NOWAIT;
-	if (sqe->ioprio && check_ioprio(sqe->ioprio))
-		return -EINVAL;
-	/* Protection information of block devices is not for user space to give. */
-	if (sqe->attr_type_mask)
-		return -EINVAL;
-	return 0;
-}
-
-static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe, bool write,
-		       bool fixed)
-{
-	struct rw *rw = request_data(request, struct rw);
-	int error = prep(request, sqe, write);
-
-	rw->single.iov_base = (void *)(uintptr_t)sqe->addr;
-	rw->single.iov_len = sqe->len < TRANSFER_MAX ? sqe->len : TRANSFER_MAX;
-	rw->vector = &rw->single;
-	rw->count = 1;
-	rw->fixed = fixed;
-	rw->length = sqe->len;
-	return error;
-}
-
-static int prep_vector(struct request *request, const struct asyncring_sqe *sqe, bool write,
-		       bool fixed)
-{
-	struct rw *rw = request_data(request, struct rw);
-	int error = prep(request, sqe, write);
-
-	if (!error && sqe->len > VECTOR_MAX)
-		error = -EINVAL;
-	rw->vector = (const struct iovec *)(uintptr_t)sqe->addr;
-	rw->count = sqe->len;
-	rw->vectored = true;
-	rw->fixed = fixed;
-	if (!error && request->flags & ASYNCRING_SQE_BUFFER_SELECT)
-		return asyncring__rw_prep_select(request);
-	/* Each vector is checked against the buffer, so they must be ours before they are used. */
-	if (!error && fixed) {
-		request->flags |= REQ_ARGS_COPIED;
-		error = asyncring__rw_copy_args(request);
-	}
-	return error;
-}
-
-int asyncring__rw_prep_read(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_buffer(request, sqe, false, false);
-}
-
-int asyncring__rw_prep_write(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_buffer(request, sqe, true, false);
-}
-
-int asyncring__rw_prep_read_fixed(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_buffer(request, sqe, false, true);
-}
-
-int asyncring__rw_prep_write_fixed(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_buffer(request, sqe, true, true);
-}
-
-int asyncring__rw_prep_readv(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_vector(request, sqe, false, false);
-}
-
-int asyncring__rw_prep_writev(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_vector(request, sqe, true, false);
-}
-
-int asyncring__rw_prep_readv_fixed(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_vector(request, sqe, false, true);
-}
-
-int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncring_sqe *sqe)
-{
-	return prep_vector(request, sqe, true, true);
-}
-
-int asyncring__rw_copy_args(struct request *request)
-{
-	struct rw *rw = request_data(request, struct rw);
-	size_t size = rw->count * sizeof(struct iovec);
-	struct iovec *copy = &rw->single;
-	int error;
-
-	if (!rw->vectored || !rw->count)
-		return 0;
-	if (rw->count > 1) {
-		copy = asyncring__alloc(size);
-		if (!copy)
-			return -ENOMEM;
-		request->async_data = copy;
-	}
-	error = asyncring__copy_in(copy, (uintptr_t)rw->vector, size);
-	rw->vector = copy;
-	for (uint32_t i = 0; !error && i < rw->count; i++)
-		if ((int64_t)copy[i].iov_len < 0)
-			error = -EINVAL;
-	return error;
-}
 
 /* ---- the pieces of a transfer ---- */
 
@@ -340,8 +206,6 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 
 	if (!rw->vectored && rw->single.iov_len > INLINE_MAX)
 		return WAY_NONE;
-	if (rw->write && hint->kind == FILE_POLLABLE)
-		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
 		return !rw->write || file_size_unlimited(request->ring) ? WAY_PLAIN : WAY_NONE;
@@ -414,6 +278,47 @@ static void remember_refusal(const struct request *request)
 		asyncring__hint_no_nowait(request->fd, write);
 }
 
+/* As send(2): -ENOTSOCK if the file is no socket, or the request wants what send(2) cannot. */
+static long send_vectors(const struct rw *rw, int fd)
+{
+	struct message_header message = {.vector = (struct iovec *)rw->vector, .count = rw->count};
+
+	if (rw->flags & ~(uint32_t)RWF_NOWAIT)
+		return -ENOTSOCK;
+	return sys(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Write to what is, or is taken for, a stream. */
+static enum issue_result write_stream(struct request *request, const struct hint *hint)
+{
+	struct rw *rw = request_data(request, struct rw);
+	bool stream = request->file && !request->file->character;
+	unsigned how = RWF_NOWAIT | RWF_NOSIGNAL;
+	int fd = request_fd(request);
+	long result = -EOPNOTSUPP, sent;
+
+	if (hint->nowait_writes) {
+		result = transfer(rw, fd, rw->vector, rw->count, stream, how);
+		if (result == -ESPIPE && !stream)
+			result = transfer(rw, fd, rw->vector, rw->count, true, how);
+		if (refused(rw, result))
+			remember_refusal(request);
+	}
+	/* A write of nothing, which writev(2) ends at once, is a message to a socket. */
+	if (refused(rw, result) || !result) {
+		sent = send_vectors(rw, fd);
+		if (sent != -ENOTSOCK)
+			result = sent;
+	}
+	if (refused(rw, result))
+		return ISSUE_NEED_WORKER;
+	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
+		return ISSUE_NEED_POLL;
+	if (result > 0)
+		rw->done = (uint64_t)result;
+	return asyncring__rw_finish(request, result);
+}
+
 static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -427,7 +332,15 @@ static enum issue_result issue_inline(struct request *request)
 	if (error)
 		return asyncring__rw_finish(request, error);
 	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	if (way == WAY_NONE || request->ioprio || (rw->write && hint.kind == FILE_POLLABLE))
+	/* There is no such thing as the priority of a stream. */
+	if (request->ioprio && hint.kind != FILE_POLLABLE)
+		return ISSUE_NEED_WORKER;
+	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
+	if (rw->write && hint.kind == FILE_POLLABLE)
+		return request->file || file_size_unlimited(request->ring)
+			       ? write_stream(request, &hint)
+			       : ISSUE_NEED_WORKER;
+	if (way == WAY_NONE)
 		return ISSUE_NEED_WORKER;
 	/* Only a pinned file is known to be a stream; of others the call itself tells. */
 	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;

@@ -10,7 +10,10 @@
 #include "../core/hint.h"
 #include "ops.h"
 
-enum { TRANSFER_MAX = 0x7ffff000 }; /* what one call of the kernel's moves at most */
+enum {
+	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
+	VECTOR_MAX = 1024,	   /* and so many vectors */
+};
 
 /* The operation's part of the request: its owner's. */
 struct rw {

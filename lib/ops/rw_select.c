@@ -63,7 +63,12 @@ static int64_t bytes_to_commit(const struct request *request, const struct picke
 
 	if (result == ISSUE_DONE && length && res == length)
 		return length;
-	/* A buffer of a ring is taken when there is something in it, a single one at once. */
+	/*
+	 * A buffer of a ring is taken when there is something in it, a single one at once; with
+	 * ASYNC both, and with what was asked for.
+	 */
+	if (result == ISSUE_NEED_POLL && request->flags & ASYNCRING_SQE_ASYNC)
+		return length;
 	if (result == ISSUE_NEED_POLL)
 		return picked->from_ring ? -1 : 0;
 	switch (certain_hint(request).kind) {
@@ -85,7 +90,7 @@ static enum issue_result issue_picked(struct request *request, unsigned flags)
 	struct picked_buffers picked;
 	enum issue_result result;
 	int64_t bytes;
-	int count = asyncring__buffers_pick(request, flags, &rw->single, 1, rw->length, &picked);
+	int count = asyncring__buffers_pick_one(request, flags, &rw->single, rw->length, &picked);
 
 	if (count < 0)
 		return asyncring__rw_finish(request, asyncring__rw_file_first(request, count));

@@ -208,19 +208,47 @@ static enum issue_result wait_for_room(struct request *request, int64_t result)
 
 /* ---- provided buffers ---- */
 
-/* A part of what was picked is sent: the buffers are the request's now, and the rest a message. */
-static enum issue_result keep_rest(struct request *request, struct picked_buffers *picked,
-				   const struct iovec *vectors, uint64_t wanted, int64_t sent)
+/*
+ * @sent bytes of what was taken are sent, and there is no room for the rest: from now on it is a
+ * message of the request's own, to the same address.
+ */
+static enum issue_result keep_rest(struct request *request, const struct iovec *vectors,
+				   unsigned count, int64_t sent)
 {
 	struct send *send = request_data(request, struct send);
-	unsigned count = picked->count;
+	uint64_t name = send->name;
+	struct sockaddr_storage copy;
+	int error;
 
-	request->completion.flags = asyncring__buffers_commit(request, picked, wanted);
-	if (asyncring__message_make(request, vectors, count, (uint64_t)sent))
-		return finish(request, sent, true);
+	if (send->message) {
+		copy = send->message->name;
+		name = (uintptr_t)&copy;
+	}
+	send->message = NULL;
+	error = asyncring__message_make(request, vectors, count, (uint64_t)sent);
+	if (!error && send->name)
+		error = asyncring__message_address(request->async_data, name, send->name_length);
+	if (error)
+		return finish(request, sent ? sent : error, true);
 	send->message = request->async_data;
 	send->select = false;
 	return wait_for_room(request, sent);
+}
+
+/* As many buffers as make a message; their number or a negative errno. */
+static int pick(struct request *request, unsigned issue_flags, struct iovec *vectors,
+		struct picked_buffers *picked)
+{
+	struct send *send = request_data(request, struct send);
+	unsigned max = request->ioprio & ASYNCRING_RECVSEND_BUNDLE ? BUNDLE_MAX : 1;
+	int count =
+		asyncring__buffers_pick(request, issue_flags, vectors, max, send->length, picked);
+
+	if (count < 0 || picked->from_ring || !send->length)
+		return count;
+	/* Of single buffers, and only here, the kernel sends all, whatever length was asked for. */
+	asyncring__buffers_return(request, picked);
+	return asyncring__buffers_pick(request, issue_flags, vectors, max, 0, picked);
 }
 
 static int64_t send_vectors(struct request *request, struct iovec *vectors, unsigned count)
@@ -238,21 +266,25 @@ static int64_t send_vectors(struct request *request, struct iovec *vectors, unsi
 	return sys(SYS_sendmsg, request_fd(request), &header, send->flags | MSG_DONTWAIT);
 }
 
-/* As many buffers as have room; those of the calls before the last are posted on the way. */
+/*
+ * As many buffers as have room; those of the calls before the last are posted on the way. What is
+ * picked is the request's at once, also if it has to wait, fails or is cancelled: so its CQE names
+ * the first buffer in any case.
+ */
 static enum issue_result send_provided(struct request *request, unsigned issue_flags)
 {
 	struct send *send = request_data(request, struct send);
-	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
 	struct iovec vectors[BUNDLE_MAX];
 	struct picked_buffers picked;
-	int64_t sent = -ENOBUFS;
+	int64_t sent = -1;
 
 	for (;;) {
-		int count = asyncring__buffers_pick(request, issue_flags, vectors,
-						    bundle ? BUNDLE_MAX : 1, send->length, &picked);
+		int count = pick(request, issue_flags, vectors, &picked);
 		uint64_t wanted = 0;
 
 		/* None left: what was sent last is the end. */
+		if (count < 0 && sent < 0)
+			sent = asyncring__socket_first(request, count);
 		if (count < 0)
 			return finish(request, sent, sent < 0);
 		if (sent >= 0 && !asyncring__request_post(request, issue_flags, (int32_t)sent,
@@ -263,21 +295,24 @@ static enum issue_result send_provided(struct request *request, unsigned issue_f
 		for (int i = 0; i < count; i++)
 			wanted += vectors[i].iov_len;
 		sent = send_vectors(request, vectors, (unsigned)count);
-		if (sent < 0) {
+		if (sent == -EBADF || sent == -ENOTSOCK) {
 			asyncring__buffers_return(request, &picked);
-			request->completion.flags = 0;
-			if (sent == -EAGAIN && !(request->flags & REQ_NOWAIT))
-				return ISSUE_NEED_POLL;
 			return finish(request, sent, true);
 		}
-		if ((uint64_t)sent < wanted && send->flags & MSG_WAITALL &&
-		    asyncring__socket_streams(request_fd(request)))
-			return keep_rest(request, &picked, vectors, wanted, sent);
-		request->completion.flags =
-			asyncring__buffers_commit(request, &picked, (uint64_t)sent);
-		if (!bundle || (uint64_t)sent < wanted)
-			return finish(request, sent,
-				      send->flags & MSG_WAITALL && (uint64_t)sent < wanted);
+		request->completion.flags = asyncring__buffers_commit(request, &picked, wanted);
+		if (sent == -EAGAIN && !(request->flags & REQ_NOWAIT))
+			return keep_rest(request, vectors, (unsigned)count, 0);
+		if (sent < 0)
+			return finish(request, sent, true);
+		if ((uint64_t)sent < wanted) {
+			bool all = send->flags & MSG_WAITALL;
+
+			if (all && asyncring__socket_streams(request_fd(request)))
+				return keep_rest(request, vectors, (unsigned)count, sent);
+			return finish(request, sent, all);
+		}
+		if (!(request->ioprio & ASYNCRING_RECVSEND_BUNDLE))
+			return finish(request, sent, false);
 	}
 }
 
@@ -370,8 +405,10 @@ static enum issue_result issue(struct request *request, unsigned flags)
 enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
 {
 	const struct send *send = request_data(request, const struct send);
-	enum issue_result result = issue(request, flags);
+	enum issue_result result;
 
+	if (!asyncring__socket_polls_first(request, true, &result))
+		result = issue(request, flags);
 	if (send->zero_copy && result == ISSUE_DONE)
 		notify(request, flags);
 	else if (send->zero_copy)

@@ -5,9 +5,12 @@
  *
  * connect(2) and accept4(2) have no MSG_DONTWAIT. To make one without sleeping on a blocking socket
  * O_NONBLOCK is set for the time of the call, under a lock, because a socket may serve several
- * rings at once, and one thread would take the flag away under another's call. A listener is shared
- * with the application too, and with other processes, whose own accept(2) would fail for the flag.
- * So it is only set when there is a connection to be had.
+ * rings at once, and one thread would take the flag away under another's call. A listener may be
+ * shared with other processes, too, and with accept(2) of the application's own. Those would fail
+ * for the flag if they begin in this moment, so it is only set when there is a connection to be
+ * had. And a process that does the same may take the flag away, so that the call sleeps. That takes
+ * another acceptor who is as fast; so as soon as one has been, that is, a connection that was there
+ * was gone a moment later, this process leaves flags alone and has workers accept, who may sleep.
  */
 #include "socket.h"
 
@@ -19,8 +22,11 @@
 #include "families.h"
 #include "slot.h"
 
-/* Held from the look at a socket's flags to their restoration. No lock is taken under it. */
+/* Held from the look at a socket to the restoration of its flags. No lock is taken under it. */
 static struct lock flags_lock;
+
+/* Others accept from blocking listeners of this process. Set under flags_lock, for good. */
+static bool listeners_are_shared;
 
 /* ---- shared ---- */
 
@@ -84,20 +90,58 @@ static bool nobody_waits(int fd)
 	return !sys_ppoll(&poll, 1, &now, NULL) && asyncring__socket_option(fd, SO_ACCEPTCONN) == 1;
 }
 
-int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags)
+/*
+ * An AF_UNIX listener that was shut down is readable for ever, but only an accept(2) that may sleep
+ * says what is the matter with it.
+ */
+static bool was_shut_down(int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLRDHUP};
+	struct timespec now = {0};
+
+	return sys_ppoll(&poll, 1, &now, NULL) == 1 && poll.revents & POLLRDHUP;
+}
+
+/* With O_NONBLOCK set for the moment, if need be. flags_lock held. */
+static int accept_nonblock(int fd, void *address, void *length, unsigned flags, int status)
+{
+	int result;
+
+	if (!(status & O_NONBLOCK))
+		sys_fcntl(fd, F_SETFL, status | O_NONBLOCK);
+	result = (int)sys(SYS_accept4, fd, address, length, flags);
+	nonblock_end(fd, status);
+	if (result == -EAGAIN && was_shut_down(fd))
+		return -EINVAL;
+	if (result == -EAGAIN && !(status & O_NONBLOCK))
+		listeners_are_shared = true;
+	return result;
+}
+
+int asyncring__accept_now(int fd, void *address, void *length, unsigned flags, enum accept_how how)
 {
 	int status, result;
+	bool sleep = false;
 
-	if (!ready && nobody_waits(fd))
-		return -EAGAIN;
 	lock_acquire(&flags_lock);
-	result = status = nonblock_begin(fd);
-	if (status >= 0) {
-		result = (int)sys(SYS_accept4, fd, address, length, flags);
-		nonblock_end(fd, status);
+	result = status = sys_fcntl(fd, F_GETFL, 0);
+	/*
+	 * Asked of a blocking one although its readiness may just have been told: of several
+	 * requests that were told so, one has taken the connection.
+	 */
+	if (status >= 0 && !(status & O_NONBLOCK)) {
+		if (nobody_waits(fd))
+			result = -EAGAIN;
+		else
+			sleep = listeners_are_shared && how != ACCEPT_AT_ONCE;
 	}
+	if (result >= 0 && !sleep)
+		result = accept_nonblock(fd, address, length, flags, status);
 	lock_release(&flags_lock);
-	return result;
+	if (!sleep)
+		return result;
+	return how == ACCEPT_ASLEEP ? (int)sys(SYS_accept4, fd, address, length, flags)
+				    : ACCEPT_MAY_SLEEP;
 }
 
 int asyncring__socket_option(int fd, int name)
@@ -107,6 +151,30 @@ int asyncring__socket_option(int fd, int name)
 	int error = (int)sys(SYS_getsockopt, fd, SOL_SOCKET, name, &value, &length);
 
 	return error < 0 ? error : value;
+}
+
+int asyncring__socket_first(const struct request *request, int error)
+{
+	int type = asyncring__socket_option(request_fd(request), SO_TYPE);
+
+	return type < 0 ? type : error;
+}
+
+bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result)
+{
+	int error = request->flags & REQ_NOWAIT ? -EAGAIN : 0;
+
+	if (!(request->flags & REQ_POLL_FIRST))
+		return false;
+	request->flags &= ~(uint32_t)REQ_POLL_FIRST;
+	if (socket)
+		error = asyncring__socket_first(request, error);
+	else if (sys_fcntl(request_fd(request), F_GETFD, 0) < 0)
+		error = -EBADF;
+	if (error)
+		request_set_result(request, error);
+	*result = error ? ISSUE_DONE : ISSUE_NEED_POLL;
+	return true;
 }
 
 bool asyncring__socket_streams(int fd)

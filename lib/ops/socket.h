@@ -6,12 +6,13 @@
 #ifndef ASYNCRING__SOCKET_H
 #define ASYNCRING__SOCKET_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "../core/request.h"
+#include "ops.h"
 
 /* What one system call moves at most. */
 #define SOCKET_TRANSFER_MAX 0x7ffff000u
@@ -32,6 +33,12 @@ static inline void socket_waits_for(struct request *request, uint32_t events)
 	}
 }
 
+/*
+ * For issue(): does the request wait before its first attempt? Then *result is to be answered, and
+ * the next call is the attempt. What is no file is refused at once; no socket, if @socket is set.
+ */
+bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result);
+
 /* 0, or -EINVAL if there is no address of @length bytes. */
 int asyncring__address_check(int64_t length);
 
@@ -43,10 +50,17 @@ int asyncring__address_copy(struct request *request, const void **address, unsig
 
 /*
  * connect(2) and accept4(2) that answer -EINPROGRESS or -EAGAIN rather than sleep, whether or not
- * the socket has O_NONBLOCK. @ready: a connection was there a moment ago.
+ * the socket has O_NONBLOCK. Where others accept from the same listener the second would have to
+ * sleep if they are faster: @how says whether it may.
  */
+enum accept_how {
+	ACCEPT_OR_ASK,	/* it may not: it answers ACCEPT_MAY_SLEEP */
+	ACCEPT_ASLEEP,	/* it may, in a worker */
+	ACCEPT_AT_ONCE, /* it must not, and there is nobody to ask: by O_NONBLOCK in any case */
+};
+enum { ACCEPT_MAY_SLEEP = -EDEADLK };
 int asyncring__connect_now(int fd, const void *address, unsigned length);
-int asyncring__accept_now(int fd, bool ready, void *address, void *length, unsigned flags);
+int asyncring__accept_now(int fd, void *address, void *length, unsigned flags, enum accept_how how);
 
 /*
  * A socket was made: into the slot that @file_index names (slot.h), or, if that is 0, to the
@@ -56,6 +70,9 @@ int asyncring__socket_install(struct request *request, uint32_t file_index, int 
 
 /* An option of level SOL_SOCKET that is an int, or a negative errno. */
 int asyncring__socket_option(int fd, int name);
+
+/* What a request fails with: that its file is no socket comes before @error. */
+int asyncring__socket_first(const struct request *request, int error);
 
 /* Do transfers of part of what was wanted go on (rather than being messages of their own)? */
 bool asyncring__socket_streams(int fd);

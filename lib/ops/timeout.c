@@ -29,11 +29,16 @@ enum { CLOCKS = ASYNCRING_TIMEOUT_BOOTTIME | ASYNCRING_TIMEOUT_REALTIME };
 
 /* ---- preparation ---- */
 
-static int read_time(struct ring *ring, uint64_t address, int64_t *ns)
+/* @value: where the time is, or with TIMEOUT_IMMEDIATE_ARG the time. */
+static int read_time(struct ring *ring, uint64_t value, uint32_t flags, int64_t *ns)
 {
 	struct __kernel_timespec time;
 
-	if (asyncring__copy_in_ahead(ring, &time, address, sizeof(time)))
+	if (flags & ASYNCRING_TIMEOUT_IMMEDIATE_ARG) {
+		*ns = (int64_t)value;
+		return *ns < 0 ? -EINVAL : 0;
+	}
+	if (asyncring__copy_in_ahead(ring, &time, value, sizeof(time)))
 		return -EFAULT;
 	if (time.tv_sec < 0 || time.tv_nsec < 0)
 		return -EINVAL;
@@ -45,7 +50,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe)
 {
 	enum {
 		FLAGS = CLOCKS | ASYNCRING_TIMEOUT_ABS | ASYNCRING_TIMEOUT_ETIME_SUCCESS |
-			ASYNCRING_TIMEOUT_MULTISHOT,
+			ASYNCRING_TIMEOUT_MULTISHOT | ASYNCRING_TIMEOUT_IMMEDIATE_ARG,
 	};
 	struct timeout *timeout = request_data(request, struct timeout);
 	uint32_t flags = sqe->timeout_flags;
@@ -60,7 +65,7 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe)
 	timeout->timer.clock = flags & ASYNCRING_TIMEOUT_BOOTTIME   ? TIMER_BOOTTIME
 			       : flags & ASYNCRING_TIMEOUT_REALTIME ? TIMER_REALTIME
 								    : TIMER_MONOTONIC;
-	return read_time(request->ring, sqe->addr, &timeout->interval);
+	return read_time(request->ring, sqe->addr, flags, &timeout->interval);
 }
 
 int asyncring__timeout_prep(struct request *request, const struct asyncring_sqe *sqe)
@@ -203,9 +208,10 @@ int asyncring__timeout_remove_prep(struct request *request, const struct asyncri
 	remove->flags = sqe->timeout_flags;
 	if (!(remove->flags & UPDATES))
 		return remove->flags ? -EINVAL : 0;
-	if (remove->flags & ~(uint32_t)(UPDATES | ASYNCRING_TIMEOUT_ABS))
+	if (remove->flags &
+	    ~(uint32_t)(UPDATES | ASYNCRING_TIMEOUT_ABS | ASYNCRING_TIMEOUT_IMMEDIATE_ARG))
 		return -EINVAL;
-	return read_time(request->ring, sqe->addr2, &remove->time);
+	return read_time(request->ring, sqe->addr2, remove->flags, &remove->time);
 }
 
 /* The timer starts again, and waits for its time alone. */

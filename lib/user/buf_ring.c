@@ -68,15 +68,13 @@ struct asyncring_buf_ring *asyncring_setup_buf_ring(struct asyncring *ring, unsi
 
 	if (!ret) {
 		ret = asyncring_register_buf_ring(ring, &reg, 0);
-		/* Filled with zeros, which is an empty ring. */
-		if (!ret)
-			return (struct asyncring_buf_ring *)(uintptr_t)reg.ring_addr;
-		if (reg.ring_addr)
+		if (ret && reg.ring_addr)
 			munmap((void *)(uintptr_t)reg.ring_addr, buf_ring_size(nentries));
 	}
 	if (err)
 		*err = ret;
-	return NULL;
+	/* Filled with zeros, which is an empty ring. */
+	return ret ? NULL : (struct asyncring_buf_ring *)(uintptr_t)reg.ring_addr;
 }
 
 int asyncring_free_buf_ring(struct asyncring *ring, struct asyncring_buf_ring *br,

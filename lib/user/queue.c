@@ -276,7 +276,10 @@ int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p)
 	if (ring->flags & ASYNCRING_SETUP_NO_MMAP)
 		return -EINVAL;
 	error = asyncring__register(ring, ASYNCRING_REGISTER_RESIZE_RINGS, p, 1);
-	return error ? error : point(ring, p);
+	if (!error)
+		error = point(ring, p);
+	p->flags = 0; /* the answer names what cannot be asked for: *p is to serve again */
+	return error;
 }
 
 /* ---- the end ---- */

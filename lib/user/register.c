@@ -267,6 +267,11 @@ int asyncring_register_ifq(struct asyncring *ring, struct asyncring_zcrx_ifq_reg
 	return asyncring__register(ring, ASYNCRING_REGISTER_ZCRX_IFQ, reg, 1);
 }
 
+int asyncring_register_query(struct asyncring_query_hdr *query)
+{
+	return asyncring_register((unsigned)-1, ASYNCRING_REGISTER_QUERY, query, 0);
+}
+
 /* ---- rings by index ---- */
 
 int asyncring_register_ring_fd(struct asyncring *ring)
@@ -323,5 +328,5 @@ int asyncring_close_ring_fd(struct asyncring *ring)
 		return -EBADF;
 	ret = asyncring_close(ring->ring_fd);
 	ring->ring_fd = -1;
-	return ret;
+	return ret < 0 ? ret : 1;
 }

@@ -184,24 +184,40 @@ int asyncring_submit_and_wait_reg(struct asyncring *ring, struct asyncring_cqe *
 	return get_cqe(ring, cqe_ptr, &wait);
 }
 
+/*
+ * On mixed rings a filler is nothing to hand out, and can only be given back from the head: one
+ * that comes first is, one further on ends the batch and comes first next time.
+ */
+static unsigned collect(struct asyncring *ring, struct asyncring_cqe **cqes, unsigned count)
+{
+	struct asyncring_cqe *cqe;
+	unsigned found = 0, head;
+
+	asyncring_for_each_cqe (ring, head, cqe) {
+		bool filler = cqe->flags & ASYNCRING_CQE_F_SKIP;
+
+		if (found == count || (filler && found))
+			break;
+		if (filler)
+			asyncring_cq_advance(ring, asyncring_cqe_nr(cqe));
+		else
+			cqes[found++] = cqe;
+	}
+	return found;
+}
+
 unsigned asyncring_peek_batch_cqe(struct asyncring *ring, struct asyncring_cqe **cqes,
 				  unsigned count)
 {
-	unsigned found = 0;
-	struct asyncring_cqe *cqe;
-	unsigned head;
+	unsigned found;
 
 	if (!ring || !cqes)
 		return 0;
-	if (!asyncring_cq_ready(ring) && user_cq_needs_enter(ring))
-		asyncring_get_events(ring);
-
-	asyncring_for_each_cqe (ring, head, cqe) {
-		if (found == count)
-			break;
-		cqes[found++] = cqe;
-	}
-	return found;
+	found = collect(ring, cqes, count);
+	if (found || !user_cq_needs_enter(ring))
+		return found;
+	asyncring_get_events(ring);
+	return collect(ring, cqes, count);
 }
 
 int asyncring_set_iowait(struct asyncring *ring, bool enable_iowait)

@@ -320,6 +320,51 @@ static void cooperative_rings_post_at_the_next_call(void **state)
 	}
 }
 
+static void queue_nop(struct io_uring *ring, uint64_t user_data, unsigned flags)
+{
+	struct io_uring_sqe *sqe = harness_sqe(ring);
+
+	io_uring_prep_nop(sqe);
+	sqe->flags = (uint8_t)flags;
+	sqe->user_data = user_data;
+}
+
+/*
+ * What follows a completion that the owner has not seen yet, in a chain or behind a drain, is not
+ * seen before it, whoever was faster.
+ */
+static void the_order_is_kept(void **state)
+{
+	enum { ROUNDS = 300, MEMBERS = 9 };
+	struct io_uring ring;
+
+	(void)state;
+	harness_init(&ring, 16, DEFER);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		queue_nop(&ring, 0, IOSQE_ASYNC);
+		queue_nop(&ring, 1, IOSQE_IO_LINK);
+		queue_nop(&ring, 2, IOSQE_IO_LINK | IOSQE_IO_DRAIN);
+		queue_nop(&ring, 3, 0);
+		queue_nop(&ring, 4, IOSQE_IO_LINK);
+		queue_nop(&ring, 5, IOSQE_IO_LINK);
+		queue_nop(&ring, 6, IOSQE_IO_LINK | IOSQE_IO_DRAIN | IOSQE_ASYNC);
+		queue_nop(&ring, 7, 0);
+		queue_nop(&ring, 8, 0);
+		harness_submit(&ring, MEMBERS);
+		for (unsigned i = 0; i < MEMBERS; i++)
+			harness_assert_cqe(harness_next(&ring), i, 0);
+
+		queue_nop(&ring, 0, IOSQE_IO_LINK | IOSQE_ASYNC);
+		queue_nop(&ring, 1, IOSQE_IO_LINK);
+		queue_nop(&ring, 2, 0);
+		harness_submit(&ring, 3);
+		for (unsigned i = 0; i < 3; i++)
+			harness_assert_cqe(harness_next(&ring), i, 0);
+	}
+	harness_assert_empty(&ring);
+	io_uring_queue_exit(&ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +379,7 @@ int main(void)
 		cmocka_unit_test(too_few_for_a_timed_wait_stay_reapable),
 		cmocka_unit_test(the_owner_waits_for_many),
 		cmocka_unit_test(cooperative_rings_post_at_the_next_call),
+		cmocka_unit_test(the_order_is_kept),
 	};
 
 	return harness_run(tests);

@@ -361,7 +361,7 @@ static void fields_are_checked(void **state)
 		 -EINVAL},
 		{offsetof(struct io_uring_sqe, timeout_flags), IORING_TIMEOUT_CLOCK_MASK, 4,
 		 -EINVAL},
-		{offsetof(struct io_uring_sqe, timeout_flags), 1u << 7, 4, -EINVAL},
+		{offsetof(struct io_uring_sqe, timeout_flags), 1u << 8, 4, -EINVAL},
 		{offsetof(struct io_uring_sqe, flags), IOSQE_BUFFER_SELECT, 1, -EOPNOTSUPP},
 		{offsetof(struct io_uring_sqe, fd), 99999, 4, -ETIME},
 		{offsetof(struct io_uring_sqe, flags), IOSQE_ASYNC, 1, -ETIME},

@@ -285,6 +285,29 @@ static void a_poll_of_the_own_eventfd(void **state)
 	close(event);
 }
 
+/* And if it is another completion that has signalled it, it ends with that. */
+static void a_poll_of_the_own_eventfd_ends_at_once(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct harness_cqe cqe;
+	int event = new_eventfd();
+
+	assert_int_equal(io_uring_register_eventfd(ring, event), 0);
+	start_multishot(ring, 1, event, POLLIN);
+	harness_assert_empty(ring);
+	ops_prep(ring, 2, 0, nop);
+	harness_submit(ring, 1);
+	cqe = harness_next(ring);
+	harness_assert_cqe(cqe, 2, 0);
+	cqe = harness_next(ring);
+	harness_assert_cqe(cqe, 1, POLLIN);
+	assert_int_equal(cqe.flags, 0);
+	take_count(event);
+	expect_idle(ring);
+	close(event);
+}
+
 static void the_ring_is_readable(void **state)
 {
 	(void)state;
@@ -347,6 +370,7 @@ int main(void)
 		cmocka_unit_test(a_timed_wait_leaves_what_came),
 		cmocka_unit_test(the_eventfd_is_signalled),
 		ops_test(a_poll_of_the_own_eventfd),
+		ops_test(a_poll_of_the_own_eventfd_ends_at_once),
 		cmocka_unit_test(the_ring_is_readable),
 		cmocka_unit_test(from_ring_to_ring),
 	};

@@ -172,6 +172,44 @@ static void more_than_a_buffer_takes_several(void **state)
 	net_close_pair(fds);
 }
 
+/* What is left of a stream that the peer has ended, and the end, are taken in one go. */
+static void the_end_comes_with_the_rest(void **state)
+{
+	struct net_buffers buffers;
+	struct io_uring ring;
+	int fds[2];
+
+	(void)state;
+	for (unsigned extra = 0; extra < 2; extra++) {
+		harness_init(&ring, 8, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+		net_tcp_pair(fds);
+		net_buffers_init(&buffers, &ring, GROUP, 8, 4, 8);
+		net_prep_select(&ring, 1, &buffers, recv_multishot, fds[0], NULL, 0, 0);
+		harness_submit(&ring, 1);
+		net_send(fds[1], extra ? "aaaabbbbcc" : "aaaabbbb");
+		assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+		assert_int_equal(io_uring_enter((unsigned)ring.ring_fd, 0, 2 + extra,
+						IORING_ENTER_GETEVENTS, NULL),
+				 0);
+		assert_int_equal(io_uring_cq_ready(&ring), 3 + extra);
+		for (unsigned i = 0; i < 3 + extra; i++) {
+			bool end = i == 2 + extra;
+			struct harness_cqe cqe = harness_next(&ring);
+
+			harness_assert_cqe(cqe, 1, end ? 0 : i < 2 ? 4 : 2);
+			/* The kernel takes the end for something that is there, too. */
+			cqe.flags &= ~(uint32_t)IORING_CQE_F_SOCK_NONEMPTY;
+			if (end)
+				assert_int_equal(cqe.flags, 0);
+			else
+				assert_true(cqe.flags & IORING_CQE_F_MORE);
+		}
+		net_buffers_free(&buffers, &ring);
+		net_close_pair(fds);
+		io_uring_queue_exit(&ring);
+	}
+}
+
 static void it_ends_when_the_buffers_do(void **state)
 {
 	struct ops *ops = *state;
@@ -605,6 +643,7 @@ int main(void)
 		ops_test(a_message_takes_a_buffer),
 		ops_test(each_arrival_is_a_completion),
 		ops_test(more_than_a_buffer_takes_several),
+		cmocka_unit_test(the_end_comes_with_the_rest),
 		ops_test(it_ends_when_the_buffers_do),
 		ops_test(it_goes_on_with_buffers_that_come_back),
 		ops_test(a_reset_ends_it),

@@ -201,6 +201,52 @@ static void stray_fields_are_refused(void **state)
 	close(fd);
 }
 
+/* Of Linux 6.19: older ones know no such command. */
+static struct io_uring_sqe *prep_name(struct io_uring *ring, int fd, void *address, void *length,
+				      unsigned peer)
+{
+	struct io_uring_sqe *sqe = harness_sqe(ring);
+
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = fd;
+	sqe->off = 5; /* SOCKET_URING_OP_GETSOCKNAME */
+	sqe->addr = (uintptr_t)address;
+	sqe->addr3 = (uintptr_t)length;
+	sqe->file_index = peer;
+	return sqe;
+}
+
+static void names_are_asked_for(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	struct sockaddr_in name, own, peer;
+	socklen_t length = sizeof(name);
+	int fds[2], ret;
+
+	net_tcp_pair(fds);
+	own = net_address_of(fds[0]);
+	peer = net_address_of(fds[1]);
+	prep_name(ring, fds[0], &name, &length, 0);
+	ret = harness_result(ring);
+	if (ret == -EOPNOTSUPP) {
+		net_close_pair(fds);
+		skip();
+	}
+	assert_int_equal(ret, 0);
+	assert_int_equal(length, sizeof(name));
+	assert_memory_equal(&name, &own, sizeof(name));
+	prep_name(ring, fds[0], &name, &length, 1);
+	assert_int_equal(harness_result(ring), 0);
+	assert_memory_equal(&name, &peer, sizeof(name));
+	prep_name(ring, fds[0], &name, &length, 2);
+	assert_int_equal(harness_result(ring), -EINVAL);
+	net_assert_refused(ring, prep_name(ring, fds[0], &name, &length, 0), len, 1);
+	prep_name(ring, fds[0], &name, ops_bad_address(), 0);
+	assert_int_equal(harness_result(ring), -EFAULT);
+	net_close_pair(fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +260,7 @@ int main(void)
 		ops_test(what_knows_no_commands_is_refused),
 		ops_test(registered_sockets_take_commands),
 		ops_test(stray_fields_are_refused),
+		ops_test(names_are_asked_for),
 	};
 
 	return harness_run(tests);

@@ -304,14 +304,19 @@ static void the_backlog_counts(void **state)
 /* A count that is never reached is no obstacle. */
 static void a_huge_count(void **state)
 {
+	static const unsigned counts[] = {0x7fffffff, 0x80000000, 0xffffffff};
 	struct ops *ops = *state;
 	struct io_uring *ring = &ops->ring;
 
-	start_count(ring, 1, 0x7fffffff);
-	nops(ring, 4);
-	for (unsigned i = 0; i < 4; i++)
-		expect(ring, 7, 0);
-	expect_pending(ring, 1);
+	for (unsigned n = 0; n < ARRAY_SIZE(counts); n++) {
+		start_count(ring, 1, counts[n]);
+		start_count(ring, 2, 3);
+		nops(ring, 4);
+		for (unsigned i = 0; i < 4; i++)
+			expect(ring, 7, 0);
+		expect(ring, 2, 0);
+		expect_pending(ring, 1);
+	}
 }
 
 /* A message from another ring counts when the next completion makes the ring look. */

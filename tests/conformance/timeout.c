@@ -8,6 +8,9 @@
 
 #include <sys/mman.h>
 
+/* Of Linux 7.0: IORING_TIMEOUT_IMMEDIATE_ARG */
+#define IMMEDIATE (1u << 7)
+
 static void it_runs_out(void **state)
 {
 	struct ops *ops = *state;
@@ -361,7 +364,8 @@ static void flags_are_checked(void **state)
 	struct io_uring *ring = &ops->ring;
 	struct __kernel_timespec distant = {.tv_sec = INT64_MAX};
 
-	for (unsigned flags = 0; flags < 256; flags++) {
+	/* The eighth has a test of its own. */
+	for (unsigned flags = 0; flags < 128; flags++) {
 		bool good = !(flags & ~(unsigned)KNOWN) && (flags & BOTH) != BOTH &&
 			    (flags & IORING_TIMEOUT_CLOCK_MASK) != IORING_TIMEOUT_CLOCK_MASK;
 
@@ -377,6 +381,57 @@ static void flags_are_checked(void **state)
 		harness_submit(ring, 1);
 		expect(ring, 1, -EINVAL);
 	}
+}
+
+static int run_immediate(struct io_uring *ring, uint64_t ns, unsigned flags)
+{
+	ops_prep(ring, 1, 0, timeout, NULL, 0, IMMEDIATE | flags)->addr = ns;
+	harness_submit(ring, 1);
+	return harness_next(ring).res;
+}
+
+/* The time itself in the place of its address. */
+static void the_time_is_immediate(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	const uint64_t forever = INT64_MAX, long_ago = 1, negative = UINT64_MAX;
+	uint64_t start;
+	int fds[2];
+
+	if (run_immediate(ring, 0, 0) == -EINVAL) {
+		print_message("this kernel has no TIMEOUT_IMMEDIATE_ARG\n");
+		skip();
+	}
+	start = harness_now_ns();
+	assert_int_equal(run_immediate(ring, 20 * MSEC, 0), -ETIME);
+	assert_true(harness_now_ns() - start >= 20 * MSEC);
+	assert_int_equal(run_immediate(ring, long_ago, IORING_TIMEOUT_ABS), -ETIME);
+	assert_int_equal(run_immediate(ring, negative, 0), -EINVAL);
+	assert_int_equal(run_immediate(ring, negative, IORING_TIMEOUT_ABS), -EINVAL);
+
+	ops_prep(ring, 2, 0, timeout, NULL, 0, IMMEDIATE)->addr = forever;
+	harness_submit(ring, 1);
+	ops_prep(ring, 3, 0, timeout_update, NULL, 2, IMMEDIATE)->addr2 = negative;
+	harness_submit(ring, 1);
+	expect(ring, 3, -EINVAL);
+	harness_assert_empty(ring);
+	ops_prep(ring, 3, 0, timeout_update, NULL, 2, IMMEDIATE)->addr2 = MSEC;
+	harness_submit(ring, 1);
+	expect(ring, 3, 0);
+	expect(ring, 2, -ETIME);
+
+	harness_pipe(fds);
+	ops_prep(ring, 1, IOSQE_IO_LINK, poll_add, fds[0], POLLIN);
+	ops_prep(ring, 2, 0, link_timeout, NULL, IMMEDIATE)->addr = MSEC;
+	harness_submit(ring, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		struct harness_cqe cqe = harness_next(ring);
+
+		assert_int_equal(cqe.res, cqe.user_data == 1 ? -ECANCELED : -ETIME);
+	}
+	harness_close_pipe(fds);
+	expect_idle(ring);
 }
 
 static void times_are_checked(void **state)
@@ -444,6 +499,7 @@ int main(void)
 		ops_test(a_drain_waits_for_it),
 		ops_test(fields_are_checked),
 		ops_test(flags_are_checked),
+		ops_test(the_time_is_immediate),
 		ops_test(times_are_checked),
 		ops_test(a_bad_one_ends_the_batch),
 	};

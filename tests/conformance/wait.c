@@ -311,6 +311,34 @@ static void min_wait_with_nothing_waits_on(void **state)
 	}
 }
 
+/* Nor does a timeout end it, and without one it is all there is to wait. */
+static void min_wait_is_the_least(void **state)
+{
+	static const struct __kernel_timespec shorter = {.tv_nsec = 5 * MSEC};
+	const struct __kernel_timespec *const timeouts[] = {NULL, &shorter};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(min_wait_kinds); i++) {
+		for (unsigned count = 0; count < 4; count++) {
+			const struct wait_argument wait = {
+				.count = 4,
+				.timeout = timeouts[count % 2],
+				.min_wait_usec = 30000,
+			};
+			unsigned there = count & 2;
+			struct io_uring ring;
+			uint64_t start;
+
+			init_with_completions(&ring, min_wait_kinds[i], there);
+			start = harness_now_ns();
+			assert_int_equal(enter_wait(&ring, &wait), there ? 0 : -ETIME);
+			assert_true(harness_now_ns() - start >= 30 * MSEC);
+			assert_int_equal(io_uring_cq_ready(&ring), there);
+			io_uring_queue_exit(&ring);
+		}
+	}
+}
+
 struct late_write {
 	int fd;
 	uint64_t at_ns;
@@ -385,6 +413,7 @@ int main(void)
 		cmocka_unit_test(liburing_waits_report_the_timeout),
 		cmocka_unit_test(min_wait_ends_with_what_has_come),
 		cmocka_unit_test(min_wait_is_not_waited_for_when_all_are_there),
+		cmocka_unit_test(min_wait_is_the_least),
 		cmocka_unit_test(min_wait_with_nothing_waits_on),
 		cmocka_unit_test(after_min_wait_the_first_one_is_enough),
 	};

@@ -551,6 +551,7 @@ static void test_constants_of_newer_kernels(void **state)
 		IS(URING_CMD_MULTISHOT, 2),
 		IS(URING_CMD_MASK, 3),
 		IS(TIMEOUT_MULTISHOT, 64),
+		IS(TIMEOUT_IMMEDIATE_ARG, 128),
 		IS(RECVSEND_BUNDLE, 16),
 		IS(SEND_VECTORIZED, 32),
 		IS(ACCEPT_DONTWAIT, 2),

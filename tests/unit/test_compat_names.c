@@ -260,6 +260,13 @@ static void test_functions_of_liburing(void **state)
 		NAME(io_uring_submit_and_wait_reg),
 		NAME(io_uring_unregister_napi),
 		NAME(io_uring_wait_cqes_min_timeout),
+
+		/* up to liburing 2.15 */
+		NAME(io_uring_prep_cmd_getsockname),
+		NAME(io_uring_register_bpf_filter),
+		NAME(io_uring_register_bpf_filter_task),
+		NAME(io_uring_register_query),
+		NAME(io_uring_register_zcrx_ctrl),
 	};
 
 	(void)state;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Description: hazard H2. Descriptors are few: requests of one submission share one duplicate of
- * their file, duplicates keep out of the low numbers, and where none can be had requests are
- * carried out all the same. Registered files may go beyond the soft limit. A wait with a signal
+ * their file, duplicates keep out of the low numbers and go beyond the soft limit, and where none
+ * can be had requests are carried out all the same, or wait in workers. A wait with a signal
  * mask takes no low number and does without a descriptor if it must.
  */
 #include "support.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 enum { SIZE = 4096, REQUESTS = 64, REGISTERED = 768, SOFT_LIMIT = 1024 };
 
 static struct asyncring ring;
 static unsigned char buffer[SIZE];
 static _Atomic unsigned duplicates, eventfds;
-static _Atomic bool refuse_eventfds;
+static _Atomic bool refuse_eventfds, refuse_limits, refuse_watches;
 
 /* Set by a test: the application sets this limit while the library has raised it. 0: it does not.
  */
@@ -40,6 +44,14 @@ static bool watch_descriptors(long number, const long arguments[6], long *result
 		atomic_fetch_add(&eventfds, 1);
 	if (meddling)
 		meddle(number, arguments);
+	if (number == SYS_prlimit64 && arguments[2] && atomic_load(&refuse_limits)) {
+		*result = -EPERM;
+		return true;
+	}
+	if (number == SYS_epoll_ctl && atomic_load(&refuse_watches)) {
+		*result = -ENOSPC;
+		return true;
+	}
 	*result = -EMFILE;
 	return number == SYS_eventfd2 && atomic_load(&refuse_eventfds);
 }
@@ -97,11 +109,12 @@ static struct rlimit original;
 static int hoard[256];
 static unsigned hoarded;
 
-/* Take all descriptors there are, but for @spare. */
-static void take_descriptors(unsigned spare)
+/* Take all descriptors there are, but for @spare. As if the hard limit were no higher, if @hard. */
+static void take_descriptors(unsigned spare, bool hard)
 {
 	struct rlimit limit = original;
 
+	atomic_store(&refuse_limits, hard);
 	limit.rlim_cur = 128;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (hoarded = 0;; hoarded++) {
@@ -121,6 +134,7 @@ static void give_descriptors_back(void)
 {
 	while (hoarded)
 		close(hoard[--hoarded]);
+	atomic_store(&refuse_limits, false);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &original), 0);
 }
 
@@ -178,7 +192,7 @@ static void with_spare_descriptors(unsigned spare)
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
-	take_descriptors(spare);
+	take_descriptors(spare, true);
 	carry_out_all(fd, tmpfs, ends, other);
 	give_descriptors_back();
 	close(fd);
@@ -209,11 +223,198 @@ static void hazard_h2_ring_without_descriptors_is_refused(void **state)
 
 	(void)state;
 	for (unsigned spare = 0; spare < 2; spare++) {
-		take_descriptors(spare);
+		take_descriptors(spare, true);
 		assert_int_equal(asyncring_queue_init(4, &other, 0), -EMFILE);
 		give_descriptors_back();
 		assert_true(support_census_restored(&before));
 	}
+}
+
+/* ---- requests that wait for readiness ---- */
+
+enum { POLL = 1, SEVERAL, ACCEPT, REMOVED, CANCELLED, READ };
+
+static struct {
+	int pair[2], ends[2], listener;
+	struct sockaddr_un address;
+	socklen_t length;
+} files;
+
+static void open_files(void)
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, files.pair), 0);
+	assert_int_equal(pipe2(files.ends, O_CLOEXEC), 0);
+	files.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	files.address.sun_family = AF_UNIX;
+	assert_int_equal(
+		bind(files.listener, (struct sockaddr *)&files.address, sizeof(sa_family_t)), 0);
+	files.length = sizeof(files.address);
+	assert_int_equal(
+		getsockname(files.listener, (struct sockaddr *)&files.address, &files.length), 0);
+	assert_int_equal(listen(files.listener, 4), 0);
+}
+
+static void close_files(void)
+{
+	close(files.pair[0]);
+	close(files.pair[1]);
+	close(files.ends[0]);
+	close(files.ends[1]);
+	close(files.listener);
+}
+
+static struct asyncring_sqe *tagged(struct asyncring_sqe *sqe, uint64_t user_data)
+{
+	sqe->user_data = user_data;
+	return sqe;
+}
+
+#define wait_with(user_data, prep, ...)                                                            \
+	do {                                                                                       \
+		struct asyncring_sqe *waiting = support_sqe(&ring);                                \
+                                                                                                   \
+		asyncring_prep_##prep(waiting, __VA_ARGS__);                                       \
+		tagged(waiting, user_data);                                                        \
+	} while (0)
+
+/* Wait for everything there is to wait for; see that nothing comes too early. */
+static void begin_to_wait(void)
+{
+	wait_with(POLL, poll_add, files.pair[0], POLLIN);
+	wait_with(SEVERAL, poll_multishot, files.pair[0], POLLIN);
+	wait_with(ACCEPT, accept, files.listener, NULL, NULL, SOCK_CLOEXEC);
+	wait_with(REMOVED, poll_add, files.ends[0], POLLIN);
+	wait_with(CANCELLED, poll_multishot, files.ends[0], POLLIN);
+	wait_with(READ, read, files.ends[0], buffer, SIZE, 0);
+	assert_int_equal(asyncring_submit(&ring), 6);
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+}
+
+/* Take @count completions; what comes of each request goes to results[user_data]. */
+static void collect(int results[], unsigned flags[], unsigned count)
+{
+	while (count--) {
+		struct asyncring_cqe *cqe;
+
+		assert_int_equal(asyncring_wait_cqe(&ring, &cqe), 0);
+		results[cqe->user_data] = cqe->res;
+		flags[cqe->user_data] = cqe->flags;
+		asyncring_cqe_seen(&ring, cqe);
+	}
+}
+
+/* Everything that waits ends in its way. @several: a multishot poll goes on after an answer. */
+static void end_the_waits(bool several)
+{
+	int results[READ + 1] = {0}, client;
+	unsigned flags[READ + 1] = {0};
+
+	assert_int_equal(write(files.pair[1], "x", 1), 1);
+	collect(results, flags, 2);
+	assert_int_equal(results[POLL], POLLIN);
+	assert_int_equal(results[SEVERAL], POLLIN);
+	assert_int_equal(flags[SEVERAL], several ? ASYNCRING_CQE_F_MORE : 0);
+	wait_with(0, poll_remove, REMOVED);
+	assert_int_equal(asyncring_submit(&ring), 1);
+	collect(results, flags, 2);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[REMOVED], -ECANCELED);
+	wait_with(0, cancel64, CANCELLED, 0);
+	assert_int_equal(asyncring_submit(&ring), 1);
+	collect(results, flags, 2);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[CANCELLED], -ECANCELED);
+	assert_int_equal(write(files.ends[1], "y", 1), 1);
+	collect(results, flags, 1);
+	assert_int_equal(results[READ], 1);
+	if (several) {
+		wait_with(0, cancel64, SEVERAL, 0);
+		assert_int_equal(asyncring_submit(&ring), 1);
+		collect(results, flags, 2);
+		assert_int_equal(results[SEVERAL], -ECANCELED);
+	}
+	give_descriptors_back();
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&files.address, files.length), 0);
+	collect(results, flags, 1);
+	assert_true(results[ACCEPT] >= 0);
+	close(results[ACCEPT]);
+	close(client);
+}
+
+/* Counting takes a descriptor. */
+static unsigned threads_now(void)
+{
+	unsigned threads;
+
+	close(hoard[--hoarded]);
+	threads = support_threads();
+	hoard[hoarded++] = dup(0);
+	assert_true(threads > 0);
+	return threads;
+}
+
+/* A ring of its own, because the one that all share may have its poller by now. */
+static void wait_for_readiness(bool hard)
+{
+	struct asyncring shared = ring;
+	unsigned threads = support_threads();
+
+	assert_int_equal(asyncring_queue_init(16, &ring, 0), 0);
+	open_files();
+	take_descriptors(0, hard);
+	begin_to_wait();
+	/* Nobody waits on the ring but the attendant, and that comes later. */
+	if (!hard)
+		assert_true(threads_now() <= threads + 1);
+	end_the_waits(!hard);
+	close_files();
+	asyncring_queue_exit(&ring);
+	ring = shared;
+}
+
+static void hazard_h2_waiting_goes_beyond_the_soft_limit(void **state)
+{
+	struct asyncring shared = ring;
+	struct __kernel_timespec soon = {.tv_nsec = 1000000};
+
+	(void)state;
+	if (original.rlim_max <= 128)
+		skip();
+	wait_for_readiness(false);
+	for (unsigned flags = 0; flags <= ASYNCRING_TIMEOUT_BOOTTIME;
+	     flags += ASYNCRING_TIMEOUT_BOOTTIME) {
+		assert_int_equal(asyncring_queue_init(16, &ring, 0), 0);
+		take_descriptors(0, false);
+		asyncring_prep_timeout(support_sqe(&ring), &soon, 0, flags);
+		assert_int_equal(support_run(&ring), -ETIME);
+		give_descriptors_back();
+		asyncring_queue_exit(&ring);
+	}
+	ring = shared;
+}
+
+static void hazard_h2_waiting_without_a_descriptor(void **state)
+{
+	(void)state;
+	wait_for_readiness(true);
+}
+
+/* Descriptors there are, but the epoll set takes no more files (fs.epoll.max_user_watches). */
+static void hazard_h2_waiting_without_watches(void **state)
+{
+	struct asyncring shared = ring;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init(16, &ring, 0), 0);
+	open_files();
+	atomic_store(&refuse_watches, true);
+	begin_to_wait();
+	end_the_waits(false);
+	atomic_store(&refuse_watches, false);
+	close_files();
+	asyncring_queue_exit(&ring);
+	ring = shared;
 }
 
 /* ---- waiting with a signal mask ---- */
@@ -319,7 +520,7 @@ static void hazard_h2_masked_wait_without_a_descriptor(void **state)
 
 	(void)state;
 	assert_int_equal(asyncring_queue_init(4, &other, 0), 0);
-	take_descriptors(0);
+	take_descriptors(0, true);
 	interrupt_masked_wait(&other);
 	give_descriptors_back();
 	/* Refused by hand: seeing a thread asleep takes descriptors, too. */
@@ -373,7 +574,7 @@ static void hazard_h2_a_limit_set_meanwhile_stays(void **state)
 	(void)state;
 	if (original.rlim_max <= SET_MEANWHILE)
 		skip();
-	take_descriptors(0);
+	take_descriptors(0, false);
 	meddling = SET_MEANWHILE;
 	assert_int_equal(asyncring_register_files(&ring, &fd, 1), 0);
 	meddling = 0;
@@ -410,6 +611,9 @@ int main(void)
 		cmocka_unit_test(hazard_h2_no_descriptor_left),
 		cmocka_unit_test(hazard_h2_few_descriptors_left),
 		cmocka_unit_test(hazard_h2_ring_without_descriptors_is_refused),
+		cmocka_unit_test(hazard_h2_waiting_goes_beyond_the_soft_limit),
+		cmocka_unit_test(hazard_h2_waiting_without_a_descriptor),
+		cmocka_unit_test(hazard_h2_waiting_without_watches),
 		cmocka_unit_test(hazard_h2_masked_waits_share_one_descriptor),
 		cmocka_unit_test(hazard_h2_masked_wait_without_a_descriptor),
 		cmocka_unit_test(hazard_h2_registered_files_beyond_the_soft_limit),

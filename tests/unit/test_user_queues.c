@@ -226,6 +226,75 @@ static void test_batch(void **state)
 	assert_int_equal(cqes[4]->user_data, 4);
 }
 
+/* A filler is handed out by no batch: one ends before it, the next passes over it. */
+static void test_mixed_batch(void **state)
+{
+	struct asyncring_cqe *cqes[ENTRIES];
+	struct queues queues;
+
+	(void)state;
+	make_queues(&queues, ASYNCRING_SETUP_CQE_MIXED, ENTRIES - 3);
+	post(&queues, 1, ASYNCRING_CQE_F_32);
+	post(&queues, 0, ASYNCRING_CQE_F_SKIP);
+	post(&queues, 2, ASYNCRING_CQE_F_32);
+	post(&queues, 3, 0);
+	assert_int_equal(asyncring_peek_batch_cqe(&queues.ring, cqes, ENTRIES), 1);
+	assert_int_equal(cqes[0]->user_data, 1);
+	asyncring_cqe_seen(&queues.ring, cqes[0]);
+	assert_int_equal(asyncring_cq_ready(&queues.ring), 4);
+
+	assert_int_equal(asyncring_peek_batch_cqe(&queues.ring, cqes, ENTRIES), 2);
+	assert_int_equal(cqes[0]->user_data, 2);
+	assert_int_equal(cqes[1]->user_data, 3);
+	assert_int_equal(asyncring_cq_ready(&queues.ring), 3); /* the filler has been given back */
+	asyncring_cqe_seen(&queues.ring, cqes[0]);
+	asyncring_cqe_seen(&queues.ring, cqes[1]);
+	assert_int_equal(asyncring_peek_batch_cqe(&queues.ring, cqes, ENTRIES), 0);
+}
+
+/* What came back can be used for the next call: liburing's programs do. */
+static void test_resize_again(void **state)
+{
+	struct asyncring_params params = {.sq_entries = 16};
+	struct asyncring ring;
+
+	(void)state;
+	assert_int_equal(
+		asyncring_queue_init(ENTRIES, &ring,
+				     ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN),
+		0);
+	assert_int_equal(asyncring_resize_rings(&ring, &params), 0);
+	assert_int_equal(params.flags, 0);
+	params.sq_entries = 32;
+	assert_int_equal(asyncring_resize_rings(&ring, &params), 0);
+	assert_int_equal(ring.sq.ring_entries, 32);
+	params.sq_entries = 0;
+	assert_int_equal(asyncring_resize_rings(&ring, &params), -EINVAL);
+	assert_int_equal(params.flags, 0);
+	asyncring_queue_exit(&ring);
+}
+
+/* What liburing answers where it does not say so in its manual. */
+static void test_answers_of_success(void **state)
+{
+	struct asyncring_buf_ring *buffers;
+	struct asyncring ring;
+	int error = -1;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init(ENTRIES, &ring, 0), 0);
+	buffers = asyncring_setup_buf_ring(&ring, 4, 1, 0, &error);
+	assert_non_null(buffers);
+	assert_int_equal(error, 0);
+	assert_int_equal(asyncring_free_buf_ring(&ring, buffers, 4, 1), 0);
+
+	assert_int_equal(asyncring_close_ring_fd(&ring), -EINVAL);
+	assert_int_equal(asyncring_register_ring_fd(&ring), 1);
+	assert_int_equal(asyncring_close_ring_fd(&ring), 1);
+	assert_int_equal(asyncring_close_ring_fd(&ring), -EBADF);
+	asyncring_queue_exit(&ring);
+}
+
 static void test_eventfd_switch(void **state)
 {
 	struct queues queues;
@@ -315,6 +384,9 @@ static void test_received_message(void **state)
 	(void)state;
 	assert_null(asyncring_recvmsg_validate(&buffer, -1, &hdr));
 	assert_null(asyncring_recvmsg_validate(&buffer, 16 + 16 + 64 - 1, &hdr));
+	assert_int_equal(asyncring_recvmsg_payload_length(&buffer.out, -1, &hdr), 0);
+	assert_int_equal(asyncring_recvmsg_payload_length(&buffer.out, 16 + 16 + 64 - 1, &hdr), 0);
+	assert_int_equal(asyncring_recvmsg_payload_length(&buffer.out, 16 + 16 + 64, &hdr), 0);
 	out = asyncring_recvmsg_validate(&buffer, length, &hdr);
 	assert_ptr_equal(out, &buffer.out);
 	assert_ptr_equal(asyncring_recvmsg_name(out), buffer.bytes + 16);
@@ -369,6 +441,9 @@ int main(void)
 		cmocka_unit_test(test_large_completions),
 		cmocka_unit_test(test_mixed_completions),
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_mixed_batch),
+		cmocka_unit_test(test_resize_again),
+		cmocka_unit_test(test_answers_of_success),
 		cmocka_unit_test(test_eventfd_switch),
 		cmocka_unit_test(test_after_exit),
 		cmocka_unit_test(test_null_arguments),

@@ -28,10 +28,6 @@
 #include "liburing/barrier.h"
 #include "liburing/io_uring_version.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #ifndef uring_likely
 #define uring_likely(condition) __builtin_expect(!!(condition), 1)
 #endif
@@ -43,6 +39,10 @@ extern "C" {
 #define LIBURING_UDATA_TIMEOUT ((__u64)-1)
 #define LIBURING_HAVE_DATA64
 
+#ifndef LIBURING_NOEXCEPT
+#define LIBURING_NOEXCEPT
+#endif
+
 #ifndef __NR_io_uring_setup
 #define __NR_io_uring_setup 425
 #endif
@@ -52,6 +52,16 @@ extern "C" {
 #ifndef __NR_io_uring_register
 #define __NR_io_uring_register 427
 #endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An address as it stands in an entry */
+static inline __u64 uring_ptr_to_u64(const void *pointer)
+{
+	return (__u64)(unsigned long)pointer;
+}
 
 /* The calls that stand for system calls */
 #define io_uring_enter	  asyncring_enter
@@ -144,6 +154,7 @@ extern "C" {
 #define io_uring_register_napi		     asyncring_register_napi
 #define io_uring_register_personality	     asyncring_register_personality
 #define io_uring_register_probe		     asyncring_register_probe
+#define io_uring_register_query		     asyncring_register_query
 #define io_uring_register_region	     asyncring_register_region
 #define io_uring_register_restrictions	     asyncring_register_restrictions
 #define io_uring_register_ring_fd	     asyncring_register_ring_fd
@@ -194,6 +205,7 @@ extern "C" {
 #define io_uring_prep_close		      asyncring_prep_close
 #define io_uring_prep_close_direct	      asyncring_prep_close_direct
 #define io_uring_prep_cmd_discard	      asyncring_prep_cmd_discard
+#define io_uring_prep_cmd_getsockname	      asyncring_prep_cmd_getsockname
 #define io_uring_prep_cmd_sock		      asyncring_prep_cmd_sock
 #define io_uring_prep_connect		      asyncring_prep_connect
 #define io_uring_prep_epoll_ctl		      asyncring_prep_epoll_ctl
@@ -287,6 +299,22 @@ extern "C" {
 #define io_uring_prep_writev		      asyncring_prep_writev
 #define io_uring_prep_writev2		      asyncring_prep_writev2
 #define io_uring_prep_writev_fixed	      asyncring_prep_writev_fixed
+
+/* Of later kernels: refused as this one refuses what it does not know. */
+static inline int io_uring_register_bpf_filter(struct io_uring *ring, struct io_uring_bpf *filter)
+{
+	return asyncring_register((unsigned)ring->ring_fd, IORING_REGISTER_BPF_FILTER, filter, 1);
+}
+
+static inline int io_uring_register_bpf_filter_task(struct io_uring_bpf *filter)
+{
+	return asyncring_register((unsigned)-1, IORING_REGISTER_BPF_FILTER, filter, 1);
+}
+
+static inline int io_uring_register_zcrx_ctrl(struct io_uring *ring, struct zcrx_ctrl *control)
+{
+	return asyncring_register((unsigned)ring->ring_fd, IORING_REGISTER_ZCRX_CTRL, control, 0);
+}
 
 /* liburing's own helpers that programs are known to use nevertheless */
 #define __io_uring_buf_ring_cq_advance	 asyncring__buf_ring_cq_advance

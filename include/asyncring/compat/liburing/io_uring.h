@@ -140,6 +140,14 @@
 #if __has_include(<linux/fs.h>)
 #include <linux/fs.h>
 #endif
+#if __has_include(<linux/blkdev.h>)
+#include <linux/blkdev.h>
+#endif
+
+/* The command of a block device; its older headers do not know it. */
+#ifndef BLOCK_URING_CMD_DISCARD
+#define BLOCK_URING_CMD_DISCARD _IO(0x12, 0)
+#endif
 
 /* sqe->flags */
 #define IOSQE_ASYNC		   ASYNCRING_SQE_ASYNC
@@ -384,6 +392,7 @@
 #define IORING_TIMEOUT_BOOTTIME	     ASYNCRING_TIMEOUT_BOOTTIME
 #define IORING_TIMEOUT_CLOCK_MASK    ASYNCRING_TIMEOUT_CLOCK_MASK
 #define IORING_TIMEOUT_ETIME_SUCCESS ASYNCRING_TIMEOUT_ETIME_SUCCESS
+#define IORING_TIMEOUT_IMMEDIATE_ARG ASYNCRING_TIMEOUT_IMMEDIATE_ARG
 #define IORING_TIMEOUT_MULTISHOT     ASYNCRING_TIMEOUT_MULTISHOT
 #define IORING_TIMEOUT_REALTIME	     ASYNCRING_TIMEOUT_REALTIME
 #define IORING_TIMEOUT_UPDATE	     ASYNCRING_TIMEOUT_UPDATE
@@ -457,5 +466,7 @@
 #define IO_URING_QUERY_OPCODES		ASYNCRING_QUERY_OPCODES
 #define IO_WQ_BOUND			ASYNCRING_WQ_BOUND
 #define IO_WQ_UNBOUND			ASYNCRING_WQ_UNBOUND
+
+#include "later.h"
 
 #endif

@@ -4,7 +4,7 @@
 #define LIBURING_VERSION_H
 
 #define IO_URING_VERSION_MAJOR 2
-#define IO_URING_VERSION_MINOR 13
+#define IO_URING_VERSION_MINOR 15
 
 /* True if that is older than major.minor. */
 #define IO_URING_CHECK_VERSION(major, minor)                                                       \

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* <liburing/io_uring/query.h>: what it declares has been declared with all the rest. */
+#include "../io_uring.h"
