@@ -186,8 +186,8 @@ static const struct op table[] = {
 			.issue = asyncring__rw_issue,
 			.merge = asyncring__rw_merge,
 			.issue_merged = asyncring__rw_issue_merged,
-			.properties =
-				OP_RUNS | OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL | OP_BUFFER_SELECT,
+			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL |
+				      OP_BUFFER_SELECT | OP_RUNS,
 		},
 	[ASYNCRING_OP_WRITE] =
 		{
