@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@
 #include "../core/core.h"
 #include "../core/wait.h"
 #include "preload.h"
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1u << 1)
+#endif
 
 /* ---- which are rings' ---- */
 
@@ -88,19 +93,61 @@ bool descriptors_close_ring(int fd, int *result)
 		return false;
 	forget(fd);
 	*result = asyncring_close(fd);
-	return true;
+	/* If the number has come to stand for something else, that is still to be closed. */
+	return *result != -EOPNOTSUPP && *result != -EBADF;
 }
 
-static void close_quietly(int fd)
-{
-	int result;
+/* Bits of those that were closed here: as soon as one is, its number may be somebody else's. */
+struct closed {
+	uint64_t bits[RINGS_MAX / WORD_BITS];
+};
 
-	descriptors_close_ring(fd, &result);
+static unsigned close_rings(unsigned first, unsigned last, struct closed *closed)
+{
+	unsigned used = atomic_load_explicit(&words_used, memory_order_relaxed);
+
+	for (unsigned word = 0; word < used; word++) {
+		uint64_t bits = atomic_load_explicit(&may_be_ring[word], memory_order_relaxed);
+
+		closed->bits[word] = 0;
+		for (; bits; bits &= bits - 1) {
+			unsigned fd = word * WORD_BITS + (unsigned)__builtin_ctzll(bits);
+			int result;
+
+			if (fd >= first && fd <= last && descriptors_close_ring((int)fd, &result))
+				closed->bits[word] |= bits & -bits;
+		}
+	}
+	return used * WORD_BITS;
 }
 
-void descriptors_close_rings(unsigned first, unsigned last)
+/*
+ * The rings first, as long as the library still has the descriptors that it serves them with; then
+ * what is between their numbers.
+ */
+__attribute__((noinline)) static long close_around(unsigned first, unsigned last, unsigned flags)
 {
-	for_each_ring(first, last, close_quietly);
+	struct closed closed;
+	unsigned end = close_rings(first, last, &closed);
+	long result = 0;
+
+	for (unsigned fd = first; fd < end && fd <= last; fd++) {
+		if (!(closed.bits[fd / WORD_BITS] >> fd % WORD_BITS & 1))
+			continue;
+		if (fd > first)
+			result = sys(SYS_close_range, first, fd - 1, flags);
+		first = fd + 1;
+	}
+	return first <= last ? sys(SYS_close_range, first, last, flags) : result;
+}
+
+long descriptors_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	/* Those that are refused close nothing, nor does CLOSE_RANGE_CLOEXEC. */
+	if (first > last || flags & ~CLOSE_RANGE_UNSHARE || in_vforked_child() ||
+	    !atomic_load_explicit(&words_used, memory_order_relaxed))
+		return sys(SYS_close_range, first, last, flags);
+	return close_around(first, last, flags);
 }
 
 static int answer(int result)
@@ -124,34 +171,38 @@ INTERPOSED int close(int fd)
 
 INTERPOSED int close_range(unsigned first, unsigned last, int flags)
 {
-	if (!(flags & (int)CLOSE_RANGE_CLOEXEC))
-		descriptors_close_rings(first, last);
-	return answer((int)sys(SYS_close_range, first, last, flags));
+	return answer((int)descriptors_close_range(first, last, (unsigned)flags));
 }
 
 INTERPOSED void closefrom(int first)
 {
-	descriptors_close_rings(first < 0 ? 0 : (unsigned)first, ~0u);
-	NEXT(closefrom)(first);
+	if (descriptors_close_range(first < 0 ? 0 : (unsigned)first, ~0u, 0) < 0)
+		NEXT(closefrom)(first); /* an old kernel: libc has another way */
 }
 
 #endif
 
 /* ---- duplicates ---- */
 
-/* @to is about to stand for @from; if it was a ring's it is closed first. */
-static void make_room(int from, int to)
-{
-	int result;
-
-	if (from != to && sys_fcntl(from, F_GETFD, 0) >= 0)
-		descriptors_close_ring(to, &result);
-}
-
+/*
+ * @to stands for @from from now on, and no more for what it stood for before. In this order: a
+ * number that is free for a moment is somebody else's.
+ */
 static int note_duplicate(int from, int to)
 {
-	if (to >= 0 && asyncring__ring_is_ring(from))
-		descriptors_add_ring(to);
+	struct ring *ring;
+	int error;
+
+	if (to < 0 || from == to || in_vforked_child())
+		return to;
+	asyncring__ring_replaced(to);
+	if (!asyncring__ring_is_ring(from))
+		return to;
+	/* So that it is known as a name of the ring when @from goes. */
+	ring = asyncring__ring_get((unsigned)to, &error);
+	if (ring)
+		asyncring__ring_put(ring);
+	descriptors_add_ring(to);
 	return to;
 }
 
@@ -162,15 +213,45 @@ INTERPOSED int dup(int fd)
 
 INTERPOSED int dup2(int from, int to)
 {
-	make_room(from, to);
 	return note_duplicate(from, NEXT(dup2)(from, to));
 }
 
 INTERPOSED int dup3(int from, int to, int flags)
 {
-	make_room(from, to);
 	return note_duplicate(from, NEXT(dup3)(from, to, flags));
 }
+
+INTERPOSED int fcntl(int fd, int command, ...)
+{
+	va_list list;
+	long argument;
+	int result;
+
+	/* A word, which is a number or a pointer, or nothing that anybody looks at. */
+	va_start(list, command);
+	argument = va_arg(list, long);
+	va_end(list);
+	result = NEXT(fcntl)(fd, command, argument);
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		note_duplicate(fd, result);
+	return result;
+}
+
+#ifdef __GLIBC__
+
+/* The same where file offsets have 64 bits anyway. */
+INTERPOSED int fcntl64(int fd, int command, ...)
+{
+	va_list list;
+	long argument;
+
+	va_start(list, command);
+	argument = va_arg(list, long);
+	va_end(list);
+	return fcntl(fd, command, argument);
+}
+
+#endif
 
 /* ---- sleeping ---- */
 
@@ -203,7 +284,7 @@ static void settle(int fd)
 
 void descriptors_settle(void)
 {
-	if (atomic_load_explicit(&words_used, memory_order_relaxed))
+	if (atomic_load_explicit(&words_used, memory_order_relaxed) && !preload_forked_unseen())
 		for_each_ring(0, RINGS_MAX, settle);
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../sys.h"
 #include "preload.h"
 #include "settings.h"
 
@@ -123,6 +124,28 @@ INTERPOSED int fexecve(int fd, char *const arguments[], char *const environment[
 {
 	return NEXT(fexecve)(fd, arguments, COMPLETED(environment));
 }
+
+long exec_call(long number, const long a[6])
+{
+	if (number == SYS_execve)
+		return sys(number, a[0], a[1], COMPLETED((char *const *)a[2]));
+	return sys(number, a[0], a[1], a[2], COMPLETED((char *const *)a[3]), a[4]);
+}
+
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
+
+INTERPOSED int execveat(int directory, const char *path, char *const arguments[],
+			char *const environment[], int flags)
+{
+	const long a[6] = {directory, (long)path, (long)arguments, (long)environment, flags};
+
+	errno = (int)-exec_call(SYS_execveat, a);
+	return -1;
+}
+
+#endif
+#endif
 
 INTERPOSED int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 			   const posix_spawnattr_t *attributes, char *const arguments[],

@@ -4,8 +4,8 @@
  * these first, and its calls come here without a system call in between. struct io_uring and
  * struct asyncring are the same to the byte, so most names just lead to ours.
  *
- * Those that differ speak of memory: a program that maps its rings itself, with io_uring_setup()
- * and io_uring_queue_mmap(), gets mappings of its own, as the kernel would have given them.
+ * Those that differ speak of memory: a program gets mappings of its own, as the kernel would have
+ * given them.
  *
  * tests/served/names.sh holds this list against the installed liburing.
  */
@@ -73,7 +73,6 @@ SAME(register_ring_fd)
 SAME(register_sync_cancel)
 SAME(register_sync_msg)
 SAME(register_wait_reg)
-SAME(resize_rings)
 SAME(ring_dofork)
 SAME(ring_dontfork)
 SAME(set_iowait)
@@ -159,6 +158,7 @@ int io_uring_register(unsigned fd, unsigned opcode, const void *arg, unsigned co
 /* ---- memory that the program maps ---- */
 
 INTERPOSED int io_uring_queue_mmap(int fd, struct asyncring_params *params, struct asyncring *ring);
+INTERPOSED int io_uring_resize_rings(struct asyncring *ring, struct asyncring_params *params);
 INTERPOSED void io_uring_queue_exit(struct asyncring *ring);
 INTERPOSED int io_uring_register_buf_ring(struct asyncring *ring, struct asyncring_buf_reg *reg,
 					  unsigned flags);
@@ -189,10 +189,34 @@ static void *map(int fd, size_t size, uint64_t offset)
 	return address < 0 && address > -4096 ? NULL : (void *)address;
 }
 
+/* Mappings for the program of what *@told tells the sizes of: their addresses in it; or
+	      -ENOMEM. */
+static int map_rings(int fd, struct asyncring_params *told)
+{
+	void *rings = map(fd, rings_size(told), ASYNCRING_OFF_SQ_RING);
+	void *sqes = map(fd, sqes_size(told), ASYNCRING_OFF_SQES);
+
+	if (rings && sqes) {
+		told->cq_off.user_addr = (uintptr_t)rings;
+		told->sq_off.user_addr = (uintptr_t)sqes;
+		return 0;
+	}
+	if (rings)
+		sys_munmap(rings, rings_size(told));
+	if (sqes)
+		sys_munmap(sqes, sqes_size(told));
+	return -ENOMEM;
+}
+
+static void unmap_rings(const struct asyncring *ring)
+{
+	sys_munmap(ring->sq.ring_ptr, ring->sq.ring_sz);
+	sys_munmap(ring->sq.sqes, ring->sq.sqes_sz);
+}
+
 int io_uring_queue_mmap(int fd, struct asyncring_params *params, struct asyncring *ring)
 {
 	struct asyncring_params told;
-	void *rings, *sqes;
 	int error;
 
 	if (!ring || !params)
@@ -200,20 +224,41 @@ int io_uring_queue_mmap(int fd, struct asyncring_params *params, struct asyncrin
 	told = *params;
 	if (told.flags & ASYNCRING_SETUP_NO_MMAP)
 		return asyncring_queue_mmap(fd, &told, ring);
-	rings = map(fd, rings_size(&told), ASYNCRING_OFF_SQ_RING);
-	sqes = map(fd, sqes_size(&told), ASYNCRING_OFF_SQES);
-	told.cq_off.user_addr = (uintptr_t)rings;
-	told.sq_off.user_addr = (uintptr_t)sqes;
-	error = rings && sqes ? asyncring_queue_mmap(fd, &told, ring) : -ENOMEM;
-	if (!error) {
-		ring->int_flags |= USER_OWN_MAPPINGS;
-		return 0;
+	error = map_rings(fd, &told);
+	if (error)
+		return error;
+	asyncring_queue_mmap(fd, &told, ring);
+	ring->int_flags |= USER_OWN_MAPPINGS;
+	return 0;
+}
+
+int io_uring_resize_rings(struct asyncring *ring, struct asyncring_params *params)
+{
+	struct asyncring_params told;
+	struct asyncring old;
+	int error;
+
+	if (!ring || !params)
+		return -EFAULT;
+	old = *ring;
+	told = *params;
+	error = asyncring_resize_rings(ring, &told);
+	if (error)
+		return error;
+	told.flags = ring->flags; /* sizes depend on them */
+	if (old.int_flags & USER_OWN_MAPPINGS) {
+		unmap_rings(&old);
+		/* Without room for mappings it goes on with the library's own, as it is now. */
+		if (map_rings(ring->ring_fd, &told))
+			ring->int_flags &= ~(unsigned)USER_OWN_MAPPINGS;
+		else
+			asyncring__point(ring, &told);
 	}
-	if (rings)
-		sys_munmap(rings, rings_size(&told));
-	if (sqes)
-		sys_munmap(sqes, sqes_size(&told));
-	return error;
+	told.sq_off.user_addr = params->sq_off.user_addr;
+	told.cq_off.user_addr = params->cq_off.user_addr;
+	told.flags = 0; /* *params is to serve again */
+	*params = told;
+	return 0;
 }
 
 void io_uring_queue_exit(struct asyncring *ring)
@@ -224,10 +269,8 @@ void io_uring_queue_exit(struct asyncring *ring)
 		return;
 	gone = *ring;
 	asyncring_queue_exit(ring);
-	if (!(gone.int_flags & USER_OWN_MAPPINGS))
-		return;
-	sys_munmap(gone.sq.ring_ptr, gone.sq.ring_sz);
-	sys_munmap(gone.sq.sqes, gone.sq.sqes_sz);
+	if (gone.int_flags & USER_OWN_MAPPINGS)
+		unmap_rings(&gone);
 }
 
 int io_uring_register_buf_ring(struct asyncring *ring, struct asyncring_buf_reg *reg,
@@ -249,7 +292,7 @@ int io_uring_register_region(struct asyncring *ring, struct asyncring_mem_region
 	return error;
 }
 
-/* ---- rings that have to be known (descriptors.c) ---- */
+/* ---- rings come ---- */
 
 INTERPOSED int io_uring_queue_init(unsigned entries, struct asyncring *ring, unsigned flags);
 INTERPOSED int io_uring_queue_init_params(unsigned entries, struct asyncring *ring,
@@ -257,6 +300,7 @@ INTERPOSED int io_uring_queue_init_params(unsigned entries, struct asyncring *ri
 INTERPOSED int io_uring_queue_init_mem(unsigned entries, struct asyncring *ring,
 				       struct asyncring_params *params, void *memory, size_t size);
 
+/* For descriptors.c. */
 static int known(int result, const struct asyncring *ring)
 {
 	if (result >= 0 && ring->ring_fd >= 0)
@@ -264,15 +308,34 @@ static int known(int result, const struct asyncring *ring)
 	return result;
 }
 
-int io_uring_queue_init(unsigned entries, struct asyncring *ring, unsigned flags)
-{
-	return known(asyncring_queue_init(entries, ring, flags), ring);
-}
-
+/*
+ * The mappings are the program's, which may unmap them when it likes: there are libraries that
+ * close rings by themselves.
+ */
 int io_uring_queue_init_params(unsigned entries, struct asyncring *ring,
 			       struct asyncring_params *params)
 {
-	return known(asyncring_queue_init_params(entries, ring, params), ring);
+	int fd, error;
+
+	if (!ring || !params)
+		return -EFAULT;
+	if (params->flags & ASYNCRING_SETUP_NO_MMAP)
+		return known(asyncring_queue_init_params(entries, ring, params), ring);
+	params->flags |= ASYNCRING_SETUP_NO_SQARRAY;
+	fd = (int)serve_setup(entries, params);
+	if (fd < 0)
+		return fd;
+	error = io_uring_queue_mmap(fd, params, ring);
+	if (error)
+		asyncring_close(fd);
+	return error;
+}
+
+int io_uring_queue_init(unsigned entries, struct asyncring *ring, unsigned flags)
+{
+	struct asyncring_params params = {.flags = flags};
+
+	return io_uring_queue_init_params(entries, ring, &params);
 }
 
 int io_uring_queue_init_mem(unsigned entries, struct asyncring *ring,

@@ -8,6 +8,7 @@
 #ifndef ASYNCRING_COMPAT_NEXT_H
 #define ASYNCRING_COMPAT_NEXT_H
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,6 +29,7 @@
 	X(epoll_wait)                                                                              \
 	X(execve)                                                                                  \
 	X(execvpe)                                                                                 \
+	X(fcntl)                                                                                   \
 	X(fexecve)                                                                                 \
 	X(poll)                                                                                    \
 	X(posix_spawn)                                                                             \
@@ -42,8 +44,7 @@
 	X(signal)                                                                                  \
 	X(sigprocmask)                                                                             \
 	X(sigset)                                                                                  \
-	X(sigsuspend)                                                                              \
-	X(syscall)
+	X(sigsuspend)
 
 #ifdef __GLIBC__
 

@@ -14,12 +14,43 @@
 #include "preload.h"
 #include "settings.h"
 
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
 /* Written by the constructor and in a fork's child, which have the process for themselves. */
 static int pid;
 
 int preload_pid(void)
 {
 	return pid;
+}
+
+/*
+ * Set as long as this is the process that the library knows: the page is zeros in a child that has
+ * a copy of the memory. NULL: the kernel cannot do that. Written as `pid` is.
+ */
+static int *known;
+
+static void mark_as_known(void)
+{
+	if (!known) {
+		int *page = sys_mmap_anonymous(asyncring__page_size(), MAP_PRIVATE);
+
+		if (!page)
+			return;
+		if (sys(SYS_madvise, page, asyncring__page_size(), MADV_WIPEONFORK)) {
+			sys_munmap(page, asyncring__page_size());
+			return;
+		}
+		known = page;
+	}
+	*known = 1;
+}
+
+bool preload_forked_unseen(void)
+{
+	return known && !*known;
 }
 
 bool preload_path(char *path, size_t size)
@@ -36,6 +67,7 @@ bool preload_path(char *path, size_t size)
 static void after_fork_in_child(void)
 {
 	pid = (int)sys(SYS_getpid);
+	mark_as_known();
 	report_begin_anew();
 }
 
@@ -45,6 +77,7 @@ __attribute__((constructor)) static void begin(void)
 	int error;
 
 	pid = (int)sys(SYS_getpid);
+	mark_as_known();
 	next_look_up();
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	report_init();

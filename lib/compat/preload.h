@@ -61,10 +61,13 @@ enum { RING_FD_FIRST = 896, RING_FD_END = 1024 };
 
 /* @fd is a ring's from now on. */
 void descriptors_add_ring(int fd);
-/* close(2) of @fd if it is a ring's: true, and what close(2) would answer in *result. */
+/*
+ * close(2) of @fd if it is a ring's: true, and what close(2) would answer in *result. False: it is
+ * not closed.
+ */
 bool descriptors_close_ring(int fd, int *result);
-/* The rings' descriptors with a number from @first to @last are closed. */
-void descriptors_close_rings(unsigned first, unsigned last);
+/* close_range(2). */
+long descriptors_close_range(unsigned first, unsigned last, unsigned flags);
 /*
  * The program is about to sleep until some descriptor is ready: those of rings whose completions it
  * has taken must not be.
@@ -98,6 +101,11 @@ int signals_real_sigaction(int signal, const struct sigaction *action, struct si
 
 /* The process this is, as of the constructor or the last fork(3). */
 int preload_pid(void);
+/*
+ * Is this a child that was made by a bare clone(2)? It has none of the library's threads, and locks
+ * as they were: it gets no rings, and has no say in its parent's.
+ */
+bool preload_forked_unseen(void);
 /* Where this library lies; false if that cannot be told. */
 bool preload_path(char *path, size_t size);
 
@@ -105,6 +113,8 @@ bool preload_path(char *path, size_t size);
 
 /* The environment that children have to get is noted. */
 void exec_init(void);
+/* execve(2) or execveat(2) by its @number: a negative errno, if it comes back. */
+long exec_call(long number, const long arguments[6]);
 
 /* ---- report.c: what has been served ---- */
 

@@ -4,6 +4,7 @@
  * error, what was served. A process that is killed says nothing.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,19 +48,43 @@ static uint64_t served(enum served_by way)
 	return atomic_load_explicit(&served_calls[way], memory_order_relaxed);
 }
 
+/*
+ * Put together without the heap, because _exit(2) may be called in a signal handler; and written at
+ * once, so that what several processes say is not mixed. Whoever has set `printed` has it.
+ */
+static struct {
+	char text[8192];
+	size_t length;
+} report;
+
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+	size_t room = sizeof(report.text) - report.length;
+	va_list list;
+	int length;
+
+	va_start(list, format);
+	length = vsnprintf(report.text + report.length, room, format, list);
+	va_end(list);
+	if (length > 0)
+		report.length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
 /* What the process is called; "?" if nobody says. */
 static void read_name(char *name, size_t size)
 {
-	FILE *comm = fopen("/proc/self/comm", "re");
+	int comm = (int)sys(SYS_openat, AT_FDCWD, "/proc/self/comm", O_RDONLY | O_CLOEXEC, 0);
+	long length = comm < 0 ? 0 : sys_read(comm, name, size - 1);
 
-	if (!comm || !fgets(name, (int)size, comm))
-		snprintf(name, size, "?");
+	if (comm >= 0)
+		sys_close(comm);
+	name[length > 0 ? length : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
-	if (comm)
-		fclose(comm);
+	if (!*name)
+		memcpy(name, "?", 2);
 }
 
-static void print_operations(FILE *out)
+static void say_operations(void)
 {
 	for (unsigned opcode = 0; opcode < ASYNCRING_OP_LAST; opcode++) {
 		const struct op *op = asyncring__op((uint8_t)opcode);
@@ -67,41 +92,31 @@ static void print_operations(FILE *out)
 						      memory_order_relaxed);
 
 		if (count && op)
-			fprintf(out, "  %-18s %12" PRIu64 "\n", op->name, count);
+			say("  %-18s %12" PRIu64 "\n", op->name, count);
 	}
 }
 
 void report_print(void)
 {
-	char name[32], *text = NULL;
-	size_t length = 0;
-	FILE *out;
+	char name[32];
 
 	if (!asyncring__statistics.enabled || !counted(STATISTIC_RINGS) ||
 	    atomic_flag_test_and_set(&printed))
 		return;
-	/* One write, so that what several processes say is not mixed. */
-	out = open_memstream(&text, &length);
-	if (!out)
-		return;
 	read_name(name, sizeof(name));
-	fprintf(out, "asyncring-run: %s (%d): %" PRIu64 " rings\n", name, getpid(),
-		counted(STATISTIC_RINGS));
-	fprintf(out,
-		"  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
-		", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
-		counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
-	fprintf(out,
-		"  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
-		" to workers\n",
-		counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
-		counted(STATISTIC_PUNTED));
-	fprintf(out, "  threads started: %" PRIu64 ", completions overflowed: %" PRIu64 "\n",
-		counted(STATISTIC_THREADS), counted(STATISTIC_OVERFLOWS));
-	print_operations(out);
-	if (!fclose(out) && text && write(STDERR_FILENO, text, length) < 0)
-		length = 0; /* nobody is left to be told */
-	free(text);
+	say("asyncring-run: %s (%ld): %" PRIu64 " rings\n", name, sys(SYS_getpid),
+	    counted(STATISTIC_RINGS));
+	say("  enter: %" PRIu64 " times; io_uring calls through syscall(): %" PRIu64
+	    ", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
+	    counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
+	say("  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
+	    " to workers\n",
+	    counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
+	    counted(STATISTIC_PUNTED));
+	say("  threads started: %" PRIu64 ", completions overflowed: %" PRIu64 "\n",
+	    counted(STATISTIC_THREADS), counted(STATISTIC_OVERFLOWS));
+	say_operations();
+	sys_write(STDERR_FILENO, report.text, report.length);
 }
 
 /* ---- ends at which no destructor runs ---- */

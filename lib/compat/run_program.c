@@ -56,7 +56,8 @@ static const ElfW(Phdr) * find_header(const struct head *head, uint32_t type)
 		size_t at = elf->e_phoff + i * sizeof(ElfW(Phdr));
 		const ElfW(Phdr) *header = (const void *)(head->bytes + at);
 
-		if (at + sizeof(*header) > head->length)
+		/* The file says where they are, which need not be true. */
+		if (elf->e_phoff > head->length || at + sizeof(*header) > head->length)
 			return NULL;
 		if (header->p_type == type)
 			return header;
@@ -168,6 +169,13 @@ static int check(const char *path)
 	return refuse(path, "too many scripts that run one another");
 }
 
+static bool is_executable(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode) && !access(path, X_OK);
+}
+
 /* @name in the directories of PATH. */
 static bool search(const char *name, char path[PATH_MAX])
 {
@@ -180,7 +188,7 @@ static bool search(const char *name, char path[PATH_MAX])
 
 		snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, directories, length ? "/" : "",
 			 name);
-		if (!access(path, X_OK))
+		if (is_executable(path))
 			return true;
 		directories += length + (directories[length] == ':');
 	}

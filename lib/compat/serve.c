@@ -19,7 +19,12 @@ long serve_setup(unsigned entries, struct asyncring_params *params)
 	struct asyncring_params asked, answer;
 	int fd;
 
+	if (preload_forked_unseen())
+		return -EPERM;
 	if (asyncring__copy_in(&asked, (uintptr_t)params, sizeof(asked)))
+		return -EFAULT;
+	/* Is there room for the answer? A ring that is only an index could not be taken back. */
+	if (asyncring__copy_out((uintptr_t)params, &asked, sizeof(asked)))
 		return -EFAULT;
 	answer = asked;
 	fd = asyncring__setup(entries, &answer, RING_FD_FIRST);
@@ -73,6 +78,9 @@ long serve_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigne
 	struct asyncring_getevents_arg extended;
 	sigset_t mask;
 
+	/* As in other children. */
+	if (preload_forked_unseen())
+		return -EEXIST;
 	if (flags & ASYNCRING_ENTER_GETEVENTS && arg && !(flags & ASYNCRING_ENTER_EXT_ARG_REG))
 		arg = flags & ASYNCRING_ENTER_EXT_ARG
 			      ? unblock_in_extended(arg, size, &extended, &mask)
@@ -146,8 +154,11 @@ void serve_hide_addresses(unsigned opcode, void *arg)
 
 long serve_register(unsigned fd, unsigned opcode, void *arg, unsigned count)
 {
-	int result = asyncring_register(fd, opcode, arg, count);
+	int result;
 
+	if (preload_forked_unseen())
+		return -EEXIST;
+	result = asyncring_register(fd, opcode, arg, count);
 	if (result >= 0)
 		serve_hide_addresses(opcode & ~(unsigned)ASYNCRING_REGISTER_USE_REGISTERED_RING,
 				     arg);

@@ -32,9 +32,13 @@ static long set_mask(const long a[6])
 	if (set && a[0] != SIG_UNBLOCK && (size_t)a[3] == size &&
 	    !asyncring__copy_in(&mask, (uintptr_t)set, size))
 		set = signals_unblocked(&mask, &copy);
-	return NEXT(syscall)(SYS_rt_sigprocmask, a[0], set, a[2], a[3]);
+	return answer(sys(SYS_rt_sigprocmask, a[0], set, a[2], a[3]));
 }
 
+/*
+ * Allocators make their first calls this way, before any constructor: so nothing is looked up here,
+ * which could come to allocate, and libc's own function is not needed.
+ */
 INTERPOSED long syscall(long number, ...)
 {
 	long a[6];
@@ -60,16 +64,18 @@ INTERPOSED long syscall(long number, ...)
 		break;
 #ifdef SYS_close_range
 	case SYS_close_range:
-		if (!(a[2] & (1 << 2))) /* CLOSE_RANGE_CLOEXEC */
-			descriptors_close_rings((unsigned)a[0], (unsigned)a[1]);
-		break;
+		return answer(
+			descriptors_close_range((unsigned)a[0], (unsigned)a[1], (unsigned)a[2]));
 #endif
+	case SYS_execve:
+	case SYS_execveat:
+		return answer(exec_call(number, a));
 	case SYS_rt_sigprocmask:
 		return set_mask(a);
 	default:
 		break;
 	}
-	return NEXT(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return answer(sys(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
 INTERPOSED void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)

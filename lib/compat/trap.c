@@ -92,8 +92,11 @@ static struct {
 /* Set by the handler when it has caught the constructor's question. */
 static _Atomic bool answered;
 
-/* The descriptor of a call that asks the handler whether it is called. */
-enum { QUESTION = -0x5c0ff };
+/*
+ * The address of a mapping of no length that asks the handler whether it is called. (An io_uring
+ * call would be caught also by a sandbox's filter, and die of one that kills.)
+ */
+#define QUESTION 0x5c0ff000L
 
 void trap_set_action(const struct sigaction *new_action, struct sigaction *old_action)
 {
@@ -142,27 +145,37 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		action.sa_handler(signal);
 }
 
+static long handle_mmap(const long arguments[6])
+{
+	if (arguments[0] == QUESTION && !arguments[1]) {
+		/* Relaxed: it is this thread that has asked. */
+		atomic_store_explicit(&answered, true, memory_order_relaxed);
+		return 0;
+	}
+	return serve_mmap((void *)arguments[0], (size_t)arguments[1], (int)arguments[2],
+			  (int)arguments[3], (int)arguments[4], arguments[5]);
+}
+
+/* An mmap(2) that our filter lets pass has been caught by one of the program's. */
+static bool is_our_mmap(const siginfo_t *info, const long arguments[6])
+{
+	return info->si_syscall == SYS_mmap && !(arguments[3] & (MAP_ANONYMOUS | PASSES));
+}
+
 static void handle(int signal, siginfo_t *info, void *context)
 {
+	bool trapped = info->si_code == SYS_SECCOMP && info->si_arch == AUDIT_ARCH_OURS;
 	int saved_errno = errno;
 	long arguments[6];
 
-	if (info->si_code == SYS_SECCOMP && is_ring_call(info->si_syscall)) {
-		call_arguments(context, arguments);
-		if ((int)arguments[0] == QUESTION) {
-			atomic_store_explicit(&answered, true, memory_order_relaxed);
-			set_result(context, 0);
-		} else {
-			count_served(BY_TRAP);
-			set_result(context, serve_ring_call(info->si_syscall, arguments));
-			if (info->si_syscall == SYS_io_uring_enter)
-				rewrite_consider((uintptr_t)info->si_call_addr);
-		}
-	} else if (info->si_code == SYS_SECCOMP && info->si_syscall == SYS_mmap) {
-		call_arguments(context, arguments);
-		set_result(context,
-			   serve_mmap((void *)arguments[0], (size_t)arguments[1], (int)arguments[2],
-				      (int)arguments[3], (int)arguments[4], arguments[5]));
+	call_arguments(context, arguments);
+	if (trapped && is_ring_call(info->si_syscall)) {
+		count_served(BY_TRAP);
+		set_result(context, serve_ring_call(info->si_syscall, arguments));
+		if (info->si_syscall == SYS_io_uring_enter)
+			rewrite_consider((uintptr_t)info->si_call_addr);
+	} else if (trapped && is_our_mmap(info, arguments)) {
+		set_result(context, handle_mmap(arguments));
 	} else {
 		pass_on(signal, info, context);
 	}
@@ -241,7 +254,7 @@ static int load_filter(void)
 
 static bool caught_already(void)
 {
-	sys(SYS_io_uring_enter, QUESTION, 0, 0, 0, NULL, 0);
+	sys(SYS_mmap, QUESTION, 0, PROT_NONE, MAP_SHARED, RING_FD_FIRST, 0);
 	return atomic_load_explicit(&answered, memory_order_relaxed);
 }
 

@@ -276,6 +276,8 @@ int asyncring__buffer_contains(const struct buffer *buffer, uint64_t address, ui
 
 /* 0 or -EFAULT; never a fault. */
 int asyncring__copy_in(void *to, uint64_t from, size_t length);
+/* The same where only the kernel is to touch it: part of it may be none of the arguments. */
+int asyncring__copy_in_unseen(void *to, uint64_t from, size_t length);
 /*
  * The same for what lies close together where several requests of a submission have it: more is
  * copied than is asked for, and what others ask for by then is there. For prep() of operations that

@@ -373,7 +373,7 @@ static struct file *inspect(struct file *file, int fd, int *error)
 /* What has been dealt with as a socket is one, and nothing else has to be known of it. */
 static void take_for_socket(struct file *file)
 {
-	file->socket = file->readable = file->writable = true;
+	file->socket = file->readable = file->writable = file->presumed = true;
 	file->hint = (struct hint){
 		.kind = FILE_POLLABLE,
 		.nowait_reads = true,
@@ -456,6 +456,7 @@ void asyncring__file_look(struct file *file)
 {
 	struct stat status;
 
+	file->presumed = false;
 	if (!asyncring__hint_inspect(file->fd, -1, &file->hint, &status))
 		note(file, &status);
 }

@@ -31,6 +31,11 @@ struct file {
 			 */
 	/* The next duplicate of the same descriptor is likely to get this number, too. */
 	bool steady;
+	/*
+	 * Nobody has looked whether it is the socket it is taken for. Until the request that it was
+	 * made for has it in the poller, or has looked; submit_lock of that request's ring.
+	 */
+	bool presumed;
 	/* Of a file that was looked at when the duplicate was made. */
 	dev_t device;
 	ino_t inode;
@@ -61,7 +66,7 @@ struct file *asyncring__file_pin(int fd, bool position, int *error);
 /*
  * The same where an attempt has shown that @fd is a socket: nothing is asked about it. If it should
  * turn out that it was not, because another thread has put another file there, asyncring__file_look
- * makes good for that, before the pin is put or shared.
+ * makes good for that, before the pin is put or shared, and while it is presumed.
  */
 struct file *asyncring__file_pin_socket(int fd, int *error);
 void asyncring__file_look(struct file *file);

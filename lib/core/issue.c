@@ -323,11 +323,13 @@ static bool punt(struct request *request, enum punt_to to)
 		error = asyncring__poller_arm(request);
 		if (!error) {
 			statistics_count(STATISTIC_POLLED);
+			if (request->file->presumed)
+				request->file->presumed = false;
 			begin_to_wait(request);
 			return false;
 		}
-		/* Not a socket after all. Nobody else has got it yet. */
-		if (error == -EPERM && request->flags & REQ_SOCKET && !request->fixed_file)
+		/* Perhaps not a socket after all. Nobody else has got it yet. */
+		if (request->file->presumed)
 			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER && error == -EPERM)
 			return end_unarmed(request);

@@ -17,13 +17,18 @@ struct lock {
 	_Atomic uint32_t word;
 };
 
-static inline void lock_acquire(struct lock *lock)
+static inline bool lock_try(struct lock *lock)
 {
 	uint32_t seen = 0;
 
 	/* Acquire, pairs with the release in lock_release. */
-	if (atomic_compare_exchange_strong_explicit(&lock->word, &seen, 1, memory_order_acquire,
-						    memory_order_relaxed))
+	return atomic_compare_exchange_strong_explicit(&lock->word, &seen, 1, memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static inline void lock_acquire(struct lock *lock)
+{
+	if (lock_try(lock))
 		return;
 	while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
 		sys_futex_wait(&lock->word, 2, NULL);

@@ -187,6 +187,13 @@ void asyncring__notify_settle(struct ring *ring)
 	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
 	    something_to_look_for(ring))
 		return;
+	/*
+	 * Whoever has the lock posts or takes, and may be this very thread, interrupted by a signal
+	 * whose handler sleeps for descriptors. Then it stays as it is.
+	 */
+	if (!lock_try(&ring->control->cq_lock))
+		return;
+	lock_release(&ring->control->cq_lock);
 	asyncring__notify_consumed(ring);
 	/* Who came in between may have found the descriptor still readable. */
 	if (something_to_look_for(ring))

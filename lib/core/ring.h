@@ -341,6 +341,8 @@ struct ring *asyncring__ring_close_fd(int fd, int *error);
 bool asyncring__ring_is_ring(int fd);
 /* As is_ring, also for duplicates the table does not know; costs a system call and more. */
 bool asyncring__ring_is_behind(int fd);
+/* Something else may have taken the place of @fd, as by dup2(2). No lock held, no reference. */
+void asyncring__ring_replaced(int fd);
 /* Has the process a ring of its own? */
 bool asyncring__rings_live(void);
 /* Tear down the rings whose last name was closed unseen. No lock held, no reference. */

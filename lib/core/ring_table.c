@@ -500,6 +500,17 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 	}
 }
 
+void asyncring__ring_replaced(int fd)
+{
+	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
+	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+
+	if (!ring)
+		return;
+	drop_stale_name((unsigned)fd, ring);
+	asyncring__rings_release_lost();
+}
+
 bool asyncring__rings_live(void)
 {
 	bool live;
@@ -510,8 +521,11 @@ bool asyncring__rings_live(void)
 	return live;
 }
 
-/* A name found stale is not dropped here: the caller may be in the middle of a submission. */
-bool asyncring__ring_is_ring(int fd)
+/*
+ * Does @fd name a ring; @surely: even if it is the name that setup gave? A name found stale is not
+ * dropped here: the caller may be in the middle of a submission.
+ */
+static bool names_ring(int fd, bool surely)
 {
 	_Atomic(struct ring *) *slot = fd >= 0 ? slot_of((unsigned)fd) : NULL;
 	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
@@ -521,9 +535,14 @@ bool asyncring__ring_is_ring(int fd)
 		return ring;
 	if (!try_get(ring))
 		return false;
-	is_ring = is_name((unsigned)fd, ring);
+	is_ring = surely ? stands_for(fd, ring) : is_name((unsigned)fd, ring);
 	asyncring__ring_put(ring);
 	return is_ring;
+}
+
+bool asyncring__ring_is_ring(int fd)
+{
+	return names_ring(fd, false);
 }
 
 bool asyncring__ring_is_behind(int fd)
@@ -532,7 +551,7 @@ bool asyncring__ring_is_behind(int fd)
 	uint64_t cookie;
 	bool found;
 
-	if (asyncring__ring_is_ring(fd))
+	if (names_ring(fd, true))
 		return true;
 	/* An epoll set is a file of no type, as few are: the rest costs no look into /proc. */
 	if (sys_fstat(fd, &status) || status.st_mode & S_IFMT)

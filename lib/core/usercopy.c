@@ -69,13 +69,17 @@ static bool is_beside(uint64_t from, size_t length, const void *local)
 	return offset < PAGE && length <= PAGE - offset;
 }
 
+int asyncring__copy_in_unseen(void *to, uint64_t from, size_t length)
+{
+	return copy(to, (const void *)(uintptr_t)from, length, SYS_process_vm_readv);
+}
+
 int asyncring__copy_in(void *to, uint64_t from, size_t length)
 {
-	if (is_beside(from, length, __builtin_frame_address(0))) {
-		memcpy(to, (const void *)(uintptr_t)from, length);
-		return 0;
-	}
-	return copy(to, (const void *)(uintptr_t)from, length, SYS_process_vm_readv);
+	if (!is_beside(from, length, __builtin_frame_address(0)))
+		return asyncring__copy_in_unseen(to, from, length);
+	memcpy(to, (const void *)(uintptr_t)from, length);
+	return 0;
 }
 
 /* As much as is there in the page for sure, if the first byte is. */
@@ -104,7 +108,7 @@ int asyncring__copy_in_ahead(struct ring *ring, void *to, uint64_t from, size_t 
 		ahead->length = 0;
 		if (part < length)
 			return asyncring__copy_in(to, from, length);
-		if (asyncring__copy_in(ahead->bytes, from, part))
+		if (asyncring__copy_in_unseen(ahead->bytes, from, part))
 			return -EFAULT;
 		ahead->from = from;
 		ahead->length = part;
@@ -141,7 +145,7 @@ int asyncring__copy_in_string(char **copy, uint64_t from, size_t limit)
 		size_t part = reach(from + length, capacity - length);
 		const char *end;
 
-		error = asyncring__copy_in(copied + length, from + length, part);
+		error = asyncring__copy_in_unseen(copied + length, from + length, part);
 		if (error)
 			break;
 		end = memchr(copied + length, '\0', part);

@@ -166,11 +166,24 @@ static enum duty look_at(struct ring *ring)
 			asyncring__wake_one_to_drive(ring);
 		return DUTY_NONE;
 	}
-	if (!adopted(ring))
+	if (!adopted(ring)) {
 		adopt(ring);
-	if (announces(ring))
-		return state->told ? DUTY_NOTHING_YET : DUTY_ANNOUNCE;
-	return DUTY_DRIVE;
+		/*
+		 * Who began to drive before `adopted` was stored has nothing to release, and would
+		 * keep to itself when the next timer expires; who begins later sees it.
+		 */
+		if (driven(ring)) {
+			let_go(ring);
+			return DUTY_NONE;
+		}
+	}
+	if (!announces(ring))
+		return DUTY_DRIVE;
+	if (state->told)
+		return DUTY_NOTHING_YET;
+	/* Before it is: the owner may have come, and gone again, by the time that is known. */
+	state->told = true;
+	return DUTY_ANNOUNCE;
 }
 
 /* ---- the thread ---- */
@@ -240,7 +253,8 @@ static int64_t go_round(bool *alone)
 			pthread_mutex_unlock(&attendant.lock);
 			told = do_duty(ring, duty);
 			pthread_mutex_lock(&attendant.lock);
-			ring->attended.told = told && listed(ring);
+			if (!told)
+				ring->attended.told = false;
 			next = next_look(ring, duty);
 			asyncring__ring_put(ring);
 		} else

@@ -84,10 +84,11 @@ static void destroy(struct poller *poller)
 /*
  * With DEFER_TASKRUN nothing happens until the owner asks for it, so the ring's descriptor has to
  * tell that there is something to ask for. Best effort: it will ask some time in any case.
+ * Whatever is in a ring's set carries the number that duplicates are recognised by (ring_table.c).
  */
 static void show(struct ring *ring, struct poller *poller)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = POLLER_OWN_EVENT};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = ring->cookie};
 	/* Relaxed: still a ring of the process, for a call is in progress on it. */
 	int ring_fd = atomic_load_explicit(&ring->fd, memory_order_relaxed);
 

@@ -60,7 +60,7 @@ int asyncring__argument_string(struct arguments *arguments, uint64_t from, size_
 		copy = reserve(arguments, length + part);
 		if (!copy)
 			return -ENOMEM;
-		if (asyncring__copy_in(copy + length, address, part))
+		if (asyncring__copy_in_unseen(copy + length, address, part))
 			return -EFAULT;
 		end = memchr(copy + length, '\0', part);
 		if (end) {

@@ -123,11 +123,8 @@ ssize_t asyncring_mlock_size(unsigned entries, unsigned flags)
 
 /* ---- from parameters to a ring ---- */
 
-/*
- * Points *@ring into the memory that @p tells of. ring->flags must be set. Masks and entry counts
- * are copied, as the originals lie where the application may overwrite them.
- */
-static int point(struct asyncring *ring, const struct asyncring_params *p)
+/* Masks and entry counts are copied: the originals lie where the application may overwrite them. */
+int asyncring__point(struct asyncring *ring, const struct asyncring_params *p)
 {
 	char *rings = (char *)(uintptr_t)p->cq_off.user_addr;
 	struct asyncring_sq *sq = &ring->sq;
@@ -187,7 +184,7 @@ static int adopt(struct asyncring *ring, int fd, const struct asyncring_params *
 	if ((p->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_SQPOLL)) ==
 	    ASYNCRING_SETUP_IOPOLL)
 		ring->int_flags |= USER_POLL_BY_ENTER;
-	return point(ring, p);
+	return asyncring__point(ring, p);
 }
 
 /* Sets a ring up; with NO_MMAP in the @size bytes at @memory. */
@@ -277,7 +274,7 @@ int asyncring_resize_rings(struct asyncring *ring, struct asyncring_params *p)
 		return -EINVAL;
 	error = asyncring__register(ring, ASYNCRING_REGISTER_RESIZE_RINGS, p, 1);
 	if (!error)
-		error = point(ring, p);
+		error = asyncring__point(ring, p);
 	p->flags = 0; /* the answer names what cannot be asked for: *p is to serve again */
 	return error;
 }

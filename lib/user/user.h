@@ -55,6 +55,9 @@ bool asyncring__sq_needs_enter(const struct asyncring *ring, unsigned submit, un
 
 /* ---- queue.c ---- */
 
+/* Points *@ring, whose flags are set, into the memory that @p tells of; 0 or -EFAULT. */
+int asyncring__point(struct asyncring *ring, const struct asyncring_params *p);
+
 /* asyncring_register() for this ring, by whatever it is known. */
 int asyncring__register(struct asyncring *ring, unsigned opcode, const void *arg, unsigned nr);
 

@@ -64,6 +64,9 @@ static void with_an_environment_of_its_own(void **state)
 	for (size_t i = 0; i < sizeof(environments) / sizeof(environments[0]); i++) {
 		EXPECT_SERVED(execve(self, arguments, environments[i]));
 		EXPECT_SERVED(execvpe(self, arguments, environments[i]));
+		EXPECT_SERVED(execveat(AT_FDCWD, self, arguments, environments[i], 0));
+		EXPECT_SERVED(syscall(SYS_execve, self, arguments, environments[i]));
+		EXPECT_SERVED(syscall(SYS_execveat, AT_FDCWD, self, arguments, environments[i], 0));
 		EXPECT_SERVED(execle(self, self, ask, NULL, environments[i]));
 	}
 	EXPECT_SERVED(clearenv(); execv(self, arguments));
@@ -126,12 +129,44 @@ static void forked(void **state)
 	close(fds[1]);
 }
 
+/* It may be refused a ring, but is not to hang, nor to disturb its parent's. */
+static void cloned_without_libc(void **state)
+{
+	struct asyncring_cqe cqe;
+	struct raw_ring ring;
+	long child;
+
+	(void)state;
+	raw_open(&ring, 0);
+	raw_sqe(&ring, ASYNCRING_OP_NOP, -1, 1)->flags = ASYNCRING_SQE_ASYNC;
+	assert_int_equal(raw_enter(ring.fd, 1, 1, ASYNCRING_ENTER_GETEVENTS), 1);
+	assert_true(raw_cqe(&ring, &cqe));
+	child = raw_call(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+	if (!child) {
+		struct asyncring_params params = {0};
+		int fd = raw_setup(8, &params);
+
+		raw_readable(ring.fd, 0);
+		raw_enter(ring.fd, 0, 0, ASYNCRING_ENTER_GETEVENTS);
+		if (fd >= 0 && raw_close(fd))
+			_exit(1);
+		_exit(close(ring.fd) ? 2 : 0);
+	}
+	assert_int_equal(exit_status((pid_t)child), 0);
+	raw_sqe(&ring, ASYNCRING_OP_NOP, -1, 2);
+	assert_int_equal(raw_enter(ring.fd, 1, 0, 0), 1);
+	assert_true(raw_readable(ring.fd, 0));
+	assert_true(raw_cqe(&ring, &cqe));
+	raw_check(&ring);
+	raw_close_ring(&ring);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(executed), cmocka_unit_test(with_an_environment_of_its_own),
 		cmocka_unit_test(spawned),  cmocka_unit_test(by_a_shell),
-		cmocka_unit_test(forked),
+		cmocka_unit_test(forked),   cmocka_unit_test(cloned_without_libc),
 	};
 
 	raw_begin();

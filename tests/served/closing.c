@@ -129,6 +129,33 @@ static void a_duplicate_keeps_it(void **state)
 	close(pending.writer);
 }
 
+static void a_duplicate_of_a_ring_that_defers(void **state)
+{
+	struct raw_ring ring;
+	int fds[2], first;
+	char byte = 0;
+
+	(void)state;
+	memset(&ring, 0, sizeof(ring));
+	ring.params.flags = ASYNCRING_SETUP_SINGLE_ISSUER | ASYNCRING_SETUP_DEFER_TASKRUN;
+	first = raw_setup(8, &ring.params);
+	if (first == -EINVAL)
+		skip(); /* an old kernel */
+	ring.fd = first;
+	raw_map_rings(&ring);
+	assert_int_equal(pipe(fds), 0);
+	raw_start_read(&ring, fds[0], &byte, 1);
+	ring.fd = dup(first);
+	assert_true(ring.fd >= 0);
+	assert_int_equal(close(first), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(raw_enter(ring.fd, 0, 1, ASYNCRING_ENTER_GETEVENTS), 0);
+	assert_int_equal(byte, 'x');
+	raw_close_ring(&ring);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* With an instruction of its own: then the next ring that gets the number is another one. */
 static void behind_everybodys_back(void **state)
 {
@@ -211,6 +238,7 @@ int main(void)
 		cmocka_unit_test(by_close_range),
 		cmocka_unit_test(by_what_replaces_it),
 		cmocka_unit_test(a_duplicate_keeps_it),
+		cmocka_unit_test(a_duplicate_of_a_ring_that_defers),
 		cmocka_unit_test(behind_everybodys_back),
 		cmocka_unit_test(a_child_closes_its_own),
 		cmocka_unit_test(a_vforks_child_closes_its_own),

@@ -42,6 +42,10 @@ printf '#!/bin/sh\necho "a script: $1"\n' >"$scratch/script"
 chmod +x "$scratch/script"
 expect 0 '^a script: 1$' "$run" -f "$scratch/script" 1
 
+# A folder by that name is not what execvp(3) looks for.
+mkdir -p "$scratch/folders/script"
+PATH=$scratch/folders:$scratch:$PATH expect 0 '^a script: 1$' "$run" -f script 1
+
 # ---- what cannot be run
 
 expect 127 'no-such-program: not found' "$run" -f no-such-program
@@ -66,6 +70,11 @@ fi
 "$cc" "$scratch/empty.c" -o "$scratch/foreign"
 printf '\x28\x00' | dd of="$scratch/foreign" bs=1 seek=18 conv=notrunc status=none
 expect 126 'for another machine' "$run" -f "$scratch/foreign"
+# Headers that are said to lie in front of the file.
+"$cc" "$scratch/empty.c" -o "$scratch/outside"
+printf '\xc8\xff\xff\xff\xff\xff\xff\xff' |
+	dd of="$scratch/outside" bs=1 seek=32 conv=notrunc status=none
+expect 126 'statically linked' "$run" -f "$scratch/outside"
 # A dynamic linker by another name.
 "$cc" "$scratch/empty.c" -Wl,--dynamic-linker=/lib/ld-other.so.1 -o "$scratch/other"
 expect 126 'another C library' "$run" -f "$scratch/other"
@@ -74,6 +83,42 @@ if [[ $(id -u) -eq 0 ]]; then
 	chown 1 "$scratch/privileged"
 	chmod 4755 "$scratch/privileged"
 	expect 126 'gains privileges' "$run" -f "$scratch/privileged"
+fi
+
+# ---- where a sandbox catches io_uring's calls itself
+
+cat >"$scratch/sandbox.c" <<'END'
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	struct sock_filter text[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = 5, .filter = text};
+
+	(void)argc;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+		return 77;
+	execv(argv[1], argv + 1);
+	return 1;
+}
+END
+"$cc" "$scratch/sandbox.c" -o "$scratch/sandbox"
+if "$scratch/sandbox" /bin/true; then
+	expect 0 'io_uring does not work here: forbidden' "$scratch/sandbox" "$run" --check
+	expect 0 'PASSED' "$scratch/sandbox" "$run" "$programs/served-trap-program"
+	expect 0 'PASSED' "$scratch/sandbox" "$run" "$programs/served-children-program"
 fi
 
 # ---- the report

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 
 static struct raw_ring ring;
 
@@ -146,6 +147,33 @@ static void waits_that_block_everything_else(void **state)
 	close(set);
 }
 
+/* poll(2) may be called in handlers, wherever they have interrupted the program. */
+static void poll_in_handler(int signal)
+{
+	int saved_errno = errno;
+
+	(void)signal;
+	raw_readable(ring.fd, 0);
+	handled++;
+	errno = saved_errno;
+}
+
+static void handlers_that_poll(void **state)
+{
+	struct sigaction action = {.sa_handler = poll_in_handler, .sa_flags = SA_RESTART};
+	const struct itimerval never = {0};
+	const struct itimerval often = {.it_interval.tv_usec = 50, .it_value.tv_usec = 50};
+
+	(void)state;
+	handled = 0;
+	assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_PROF, &often, NULL), 0);
+	/* Where the clock's tick is long the signals are few. */
+	for (int i = 0; i < 1000000 && handled < 50; i++)
+		raw_check(&ring);
+	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
+}
+
 /* ---- SIGSYS -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t calls_caught;
@@ -207,10 +235,59 @@ static void sandboxed(void)
 		_exit(2);
 }
 
+/* A mapping of this many bytes is not allowed. */
+enum { FORBIDDEN = 0x123000 };
+
+static void count_mmap(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	if (info->si_syscall == SYS_mmap)
+		calls_caught++;
+}
+
+static void catch_mmap(void)
+{
+	struct sock_filter text[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FORBIDDEN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = 6, .filter = text};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+		_exit(1);
+}
+
+/* Its own calls, through libc or not, and with a descriptor or not. */
+static void sandboxed_mmap(void)
+{
+	struct sigaction action = {.sa_sigaction = count_mmap, .sa_flags = SA_SIGINFO};
+	struct raw_ring own;
+	int file = fcntl(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC, 900);
+
+	sigaction(SIGSYS, &action, NULL);
+	catch_mmap();
+	calls_caught = 0;
+	mmap(NULL, FORBIDDEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	raw_call(SYS_mmap, 0, FORBIDDEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mmap(NULL, FORBIDDEN, PROT_READ, MAP_PRIVATE, file, 0);
+	raw_call(SYS_mmap, 0, FORBIDDEN, PROT_READ, MAP_PRIVATE, file, 0);
+	if (calls_caught != 4)
+		_exit(2);
+	raw_open(&own, 0);
+	raw_check(&own);
+}
+
 static void a_filter_of_the_programs(void **state)
 {
 	(void)state;
 	assert_int_equal(raw_in_child(sandboxed), 0);
+	assert_int_equal(raw_in_child(sandboxed_mmap), 0);
 }
 
 static void reset_everything(void)
@@ -263,6 +340,7 @@ int main(void)
 		cmocka_unit_test(the_system_call_by_its_number),
 		cmocka_unit_test(handlers_that_block_everything),
 		cmocka_unit_test(waits_that_block_everything_else),
+		cmocka_unit_test(handlers_that_poll),
 		cmocka_unit_test(a_handler_of_the_programs),
 		cmocka_unit_test(a_filter_of_the_programs),
 		cmocka_unit_test(dispositions_that_are_reset),

@@ -255,12 +255,16 @@ static void hazard_h1_locks_that_do_not_mind_park_nothing(void **state)
 /* The file changes behind the number at the moment it is duplicated: a pipe becomes a database. */
 static _Atomic int replaced = -1; /* -1: none */
 static int replacement;
+static _Atomic bool no_watch; /* the epoll set takes nothing */
 
 static bool replace(long number, const long arguments[6], long *result)
 {
 	int fd = atomic_load(&replaced);
 
-	(void)result;
+	if (number == SYS_epoll_ctl && atomic_load(&no_watch)) {
+		*result = -ENOMEM;
+		return true;
+	}
 	if (number == SYS_fcntl && arguments[1] == F_DUPFD_CLOEXEC && arguments[0] == fd)
 		dup3(replacement, fd, O_CLOEXEC);
 	return false;
@@ -286,11 +290,10 @@ static void hazard_h1_what_is_pinned_is_what_is_looked_at(void **state)
 }
 
 /* A socket that an attempt has been made on becomes a database. */
-static void hazard_h1_what_was_a_socket_is_looked_at(void **state)
+static void lose_socket(void)
 {
 	int ends[2];
 
-	(void)state;
 	sweep();
 	replacement = open_locked();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -303,6 +306,20 @@ static void hazard_h1_what_was_a_socket_is_looked_at(void **state)
 	close(ends[0]);
 	close(ends[1]);
 	close(replacement);
+}
+
+static void hazard_h1_what_was_a_socket_is_looked_at(void **state)
+{
+	(void)state;
+	lose_socket();
+}
+
+static void hazard_h1_what_was_a_socket_is_looked_at_without_a_watch(void **state)
+{
+	(void)state;
+	atomic_store(&no_watch, true);
+	lose_socket();
+	atomic_store(&no_watch, false);
 }
 
 static void hazard_h1_posix_record_locks_survive_failing_allocation(void **state)
@@ -505,6 +522,7 @@ int main(void)
 		cmocka_unit_test(hazard_h1_locks_that_do_not_mind_park_nothing),
 		cmocka_unit_test(hazard_h1_what_is_pinned_is_what_is_looked_at),
 		cmocka_unit_test(hazard_h1_what_was_a_socket_is_looked_at),
+		cmocka_unit_test(hazard_h1_what_was_a_socket_is_looked_at_without_a_watch),
 		cmocka_unit_test(hazard_h1_posix_record_locks_survive_failing_allocation),
 		cmocka_unit_test(hazard_h1_parked_pins_do_not_stay),
 		cmocka_unit_test(hazard_h1_parked_pins_are_few),

@@ -440,6 +440,14 @@ static bool has_tid(void *argument)
 	return atomic_load(&((struct masked_waiter *)argument)->tid) != 0;
 }
 
+static bool is_free(void *argument)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd == *(int *)argument;
+}
+
 /* One completion for one waiter with a mask, who takes no low number meanwhile. */
 static void complete_masked_wait(struct asyncring *with, int lowest)
 {
@@ -450,10 +458,8 @@ static void complete_masked_wait(struct asyncring *with, int lowest)
 	assert_int_equal(pthread_create(&thread, NULL, wait_with_mask, &waiter), 0);
 	assert_true(support_eventually(has_tid, &waiter));
 	assert_true(support_asleep(atomic_load(&waiter.tid)));
-	if (lowest >= 0) {
-		assert_int_equal(dup(0), lowest);
-		close(lowest);
-	}
+	/* It may have been a lock that it was seen asleep for, on the way to its number. */
+	assert_true(lowest < 0 || support_eventually(is_free, &lowest));
 	asyncring_prep_nop(support_sqe(with));
 	assert_int_equal(asyncring_submit(with), 1);
 	pthread_join(thread, &result);
@@ -586,6 +592,23 @@ static void hazard_h2_a_limit_set_meanwhile_stays(void **state)
 	close(fd);
 }
 
+/*
+ * For tests that count what the process has: with the last ring the threads go that it has left,
+ * some of which have descriptors, too, and would end by themselves in the middle of the test.
+ */
+static int without_ring(void **state)
+{
+	(void)state;
+	asyncring_queue_exit(&ring);
+	return 0;
+}
+
+static int with_ring_again(void **state)
+{
+	(void)state;
+	return asyncring_queue_init(REQUESTS, &ring, 0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -610,11 +633,13 @@ int main(void)
 		cmocka_unit_test(hazard_h2_pins_keep_out_of_the_low_numbers),
 		cmocka_unit_test(hazard_h2_no_descriptor_left),
 		cmocka_unit_test(hazard_h2_few_descriptors_left),
-		cmocka_unit_test(hazard_h2_ring_without_descriptors_is_refused),
+		cmocka_unit_test_setup_teardown(hazard_h2_ring_without_descriptors_is_refused,
+						without_ring, with_ring_again),
 		cmocka_unit_test(hazard_h2_waiting_goes_beyond_the_soft_limit),
 		cmocka_unit_test(hazard_h2_waiting_without_a_descriptor),
 		cmocka_unit_test(hazard_h2_waiting_without_watches),
-		cmocka_unit_test(hazard_h2_masked_waits_share_one_descriptor),
+		cmocka_unit_test_setup_teardown(hazard_h2_masked_waits_share_one_descriptor,
+						without_ring, with_ring_again),
 		cmocka_unit_test(hazard_h2_masked_wait_without_a_descriptor),
 		cmocka_unit_test(hazard_h2_registered_files_beyond_the_soft_limit),
 		cmocka_unit_test(hazard_h2_a_limit_set_meanwhile_stays),
