@@ -30,7 +30,8 @@ static unsigned char memory[FILE_BYTES];
 static _Atomic unsigned inline_calls;
 /* What a call that does not wait finds missing: [missing_from, missing_to). */
 static _Atomic long missing_from, missing_to;
-static _Atomic bool refuses; /* it is not to be asked for that at all */
+static _Atomic bool missing_once; /* the next call finds it */
+static _Atomic bool refuses;	  /* it is not to be asked for that at all */
 
 static long read_up_to(const long arguments[6], long left)
 {
@@ -64,11 +65,16 @@ static bool reads(long number, const long arguments[6], long *result)
 		*result = read_up_to(arguments, from - offset);
 	else
 		return false;
+	if (atomic_load(&missing_once)) {
+		atomic_store(&missing_from, LONG_MAX);
+		atomic_store(&missing_to, LONG_MAX);
+	}
 	return true;
 }
 
 static void all_is_cached(void)
 {
+	atomic_store(&missing_once, false);
 	atomic_store(&missing_from, LONG_MAX);
 	atomic_store(&missing_to, LONG_MAX);
 	atomic_store(&refuses, false);
@@ -212,31 +218,39 @@ static void others_make_calls_of_their_own(void **state)
 
 /* ---- what stops a call ---- */
 
+enum { PARTS = 5 };
+
+static const unsigned parts_of[PARTS] = {BLOCK, 100, 1, BLOCK + 1, 700};
+
+static void read_parts(void)
+{
+	int results[PARTS];
+	size_t offset = 0;
+
+	memset(memory, 0, sizeof(memory));
+	for (unsigned i = 0; i < PARTS; offset += parts_of[i++])
+		queue(offset, parts_of[i], i);
+	run(PARTS, results);
+	for (unsigned i = 0; i < PARTS; i++)
+		assert_int_equal(results[i], parts_of[i]);
+	assert_true(support_content(memory, offset, 0));
+}
+
+/* All the rest, or a piece; for good, or until the next call. */
 static void missing_from_any_byte(void **state)
 {
-	static const unsigned lengths[] = {BLOCK, 100, 1, BLOCK + 1, 700};
-	enum { PARTS = sizeof(lengths) / sizeof(lengths[0]) };
 	long boundary = 0;
 
 	(void)state;
-	all_is_cached();
-	for (unsigned i = 0; i <= PARTS; boundary += lengths[i % PARTS], i++) {
-		for (long from = boundary - 1; from <= boundary + 1; from++) {
-			size_t offset = 0;
-			int results[PARTS];
-
-			if (from < 0)
-				continue;
-			memset(memory, 0, sizeof(memory));
-			atomic_store(&missing_from, from);
-			/* All the rest, or a piece. */
-			atomic_store(&missing_to, i % 2 ? LONG_MAX : from + 50);
-			for (unsigned j = 0; j < PARTS; offset += lengths[j++])
-				queue(offset, lengths[j], j);
-			run(PARTS, results);
-			for (unsigned j = 0; j < PARTS; j++)
-				assert_int_equal(results[j], lengths[j]);
-			assert_true(support_content(memory, offset, 0));
+	for (unsigned i = 0; i <= PARTS; boundary += parts_of[i % PARTS], i++) {
+		for (long from = boundary ? boundary - 1 : 0; from <= boundary + 1; from++) {
+			for (unsigned way = 0; way < 3; way++) {
+				all_is_cached();
+				atomic_store(&missing_from, from);
+				atomic_store(&missing_to, way ? from + 50 : LONG_MAX);
+				atomic_store(&missing_once, way == 2);
+				read_parts();
+			}
 		}
 	}
 }
