@@ -8,6 +8,7 @@
 static const struct type {
 	const char *extension, *type;
 } types[] = {
+	{"1", "text/plain; charset=utf-8"}, /* a manual page */
 	{"html", "text/html; charset=utf-8"},
 	{"htm", "text/html; charset=utf-8"},
 	{"css", "text/css; charset=utf-8"},

@@ -134,6 +134,9 @@ static int open_tcp(struct listener *listener, char *host, const char *port)
 		host[length - 1] = '\0';
 		host++;
 	}
+	/* getaddrinfo() would take such a number modulo 65536. */
+	if (!port[strspn(port, "0123456789")] && (strlen(port) > 5 || atoi(port) > 65535))
+		return -ERANGE;
 	code = getaddrinfo(*host ? host : NULL, port, &wanted, &found);
 	if (code)
 		return resolver_error(code);

@@ -82,7 +82,9 @@ unsigned loop_outstanding(void)
 int loop_wait(unsigned wanted, struct __kernel_timespec *timeout)
 {
 	struct asyncring_cqe *cqe;
-	int result = asyncring_submit_and_wait_timeout(&ring, &cqe, wanted, timeout, NULL);
+	/* Not waiting, it asks all the same for what has completed since the last look. */
+	int result = wanted ? asyncring_submit_and_wait_timeout(&ring, &cqe, wanted, timeout, NULL)
+			    : asyncring_submit_and_get_events(&ring);
 
 	if (result < 0 && !transient(result))
 		return result;

@@ -34,22 +34,30 @@ static const char usage_text[] =
 	"                 change no instruction of the program, slow as that may be\n"
 	"  -v, --verbose  say whether the kernel or this program serves\n"
 	"      --check    say what blocks io_uring here, and what would be served\n"
-	"      --help     this text\n"
+	"  -h, --help     this text\n"
 	"      --version\n";
+
+static _Noreturn void misused(const char *complaint)
+{
+	if (complaint)
+		fprintf(stderr, "asyncring-run: %s\n", complaint);
+	fputs("Try 'asyncring-run --help'.\n", stderr);
+	exit(EXIT_OURS);
+}
 
 static void parse(int count, char **arguments, struct options *options)
 {
-	enum { CHECK = 256, HELP, VERSION };
+	enum { CHECK = 256, VERSION };
 	static const struct option known[] = {
 		{"force", no_argument, NULL, 'f'},	 {"stats", no_argument, NULL, 's'},
 		{"trap-only", no_argument, NULL, 't'},	 {"verbose", no_argument, NULL, 'v'},
-		{"check", no_argument, NULL, CHECK},	 {"help", no_argument, NULL, HELP},
+		{"check", no_argument, NULL, CHECK},	 {"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, VERSION}, {NULL, 0, NULL, 0},
 	};
 	int option;
 
 	/* + : the program's own options are not ours. */
-	while ((option = getopt_long(count, arguments, "+fstv", known, NULL)) >= 0) {
+	while ((option = getopt_long(count, arguments, "+fhstv", known, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
 			options->force = true;
@@ -66,22 +74,21 @@ static void parse(int count, char **arguments, struct options *options)
 		case CHECK:
 			options->check = true;
 			break;
-		case HELP:
+		case 'h':
 			fputs(usage_text, stdout);
 			exit(0);
 		case VERSION:
 			puts("asyncring-run " ASYNCRING_RUN_VERSION);
 			exit(0);
 		default:
-			fputs(usage_text, stderr);
-			exit(EXIT_OURS);
+			misused(NULL); /* getopt has complained */
 		}
 	}
 	options->program = arguments + optind;
-	if (!options->check && !*options->program) {
-		fputs(usage_text, stderr);
-		exit(EXIT_OURS);
-	}
+	if (options->check && *options->program)
+		misused("--check runs no program");
+	if (!options->check && !*options->program)
+		misused("no program given");
 }
 
 /* The library lies beside this program, where it was built, or where it was installed. */
@@ -129,7 +136,8 @@ static bool set_environment(const struct options *options, const char *library, 
 
 static int execute(const char *path, char **arguments)
 {
-	execv(path, arguments);
+	/* By a shell if it says nothing of what it is, as execvp(3) has it for all programs. */
+	execvp(path, arguments);
 	fprintf(stderr, "asyncring-run: %s: %s\n", path, strerror(errno));
 	return errno == ENOENT ? 127 : EXIT_CANNOT_RUN;
 }
@@ -139,8 +147,25 @@ static bool can_be_preloaded(const char *library)
 {
 	if (!strpbrk(library, ": \t\n$"))
 		return true;
-	fprintf(stderr, "asyncring-run: %s: LD_PRELOAD cannot name such a path\n", library);
+	fprintf(stderr,
+		"asyncring-run: %s: LD_PRELOAD cannot name a path with blanks, colons or '$': it "
+		"has to be installed elsewhere\n",
+		library);
 	return false;
+}
+
+/* The kernel, or another asyncring-run that has started this one. */
+static void say_who_serves(const struct options *options)
+{
+	if (options->verbose)
+		fputs(getenv(SETTINGS_VARIABLE)
+			      ? "asyncring-run: already served in user space, by another asyncring-run\n"
+			      : "asyncring-run: io_uring works here: the kernel serves\n",
+		      stderr);
+	if (options->stats && !getenv(SETTINGS_VARIABLE))
+		fputs("asyncring-run: the kernel serves, so there is nothing to count (--force "
+		      "serves here)\n",
+		      stderr);
 }
 
 int main(int argc, char **argv)
@@ -152,20 +177,24 @@ int main(int argc, char **argv)
 
 	parse(argc, argv, &options);
 	if (!find_library(library)) {
-		fprintf(stderr, "asyncring-run: %s is neither here nor installed\n",
-			PRELOAD_LIBRARY);
+		fprintf(stderr,
+			"asyncring-run: %s is neither beside asyncring-run nor in ../%s: the "
+			"command cannot be moved alone\n",
+			PRELOAD_LIBRARY, ASYNCRING_RUN_LIBDIR);
 		return EXIT_OURS;
 	}
 	if (options.check)
-		return check_print(library);
+		return can_be_preloaded(library) ? check_print(library) : EXIT_OURS;
 	kernel = options.force ? -EPERM : check_kernel();
 	if (!kernel) {
-		if (options.verbose)
-			fputs("asyncring-run: io_uring works here: the kernel serves\n", stderr);
+		say_who_serves(&options);
 		execvp(*options.program, options.program);
 		fprintf(stderr, "asyncring-run: %s: %s\n", *options.program, strerror(errno));
 		return errno == ENOENT ? 127 : EXIT_CANNOT_RUN;
 	}
+	if (options.verbose && !options.force)
+		fprintf(stderr, "asyncring-run: io_uring does not work here: %s\n",
+			kernel > 0 ? "a filter kills for it" : strerror(-kernel));
 	error = program_find(*options.program, program);
 	if (error)
 		return error;
@@ -182,7 +211,6 @@ int main(int argc, char **argv)
 		return EXIT_OURS;
 	}
 	if (options.verbose)
-		fprintf(stderr, "asyncring-run: served in user space (%s)\n",
-			options.force ? "as asked for" : strerror(-kernel));
+		fputs("asyncring-run: served in user space\n", stderr);
 	return execute(program, options.program);
 }

@@ -17,7 +17,7 @@ int program_find(const char *name, char path[PATH_MAX]);
 
 /* ---- run_check.c ---- */
 
-/* What the kernel answers to io_uring: 0 it works, else a negative errno. */
+/* What becomes of io_uring: 0 it works, a negative errno, or the signal that kills for it. */
 int check_kernel(void);
 /* Can calls be caught that a program makes with instructions of its own? */
 bool check_catch(void);

@@ -162,8 +162,14 @@ static int check(const char *path)
 			return error;
 		if (head.length >= SELFMAG && !memcmp(head.bytes, ELFMAG, SELFMAG))
 			return check_elf(current, &head);
+		/* What says nothing of itself is a shell's to run. */
 		if (!read_script(&head, next))
-			return refuse(current, "neither a program nor a script");
+			memcpy(next, "/bin/sh", sizeof("/bin/sh"));
+		if (access(next, F_OK)) {
+			fprintf(stderr, "asyncring-run: %s: its interpreter %s: %s\n", current,
+				next, strerror(errno));
+			return NOT_FOUND;
+		}
 		memcpy(current, next, strlen(next) + 1);
 	}
 	return refuse(path, "too many scripts that run one another");

@@ -215,14 +215,15 @@ static int load_filter(void)
 	/* The last two instructions are the answers; the distances to them are counted by hand. */
 	struct sock_filter program_text[] = {
 		LOAD(offsetof(struct seccomp_data, arch)),
-		JUMP(BPF_JEQ, AUDIT_ARCH_OURS, 0, 15),
+		JUMP(BPF_JEQ, AUDIT_ARCH_OURS, 0, 16),
 		LOAD(offsetof(struct seccomp_data, nr)),
 		JUMP(BPF_JEQ, SYS_mmap, 2, 0),
-		JUMP(BPF_JGE, SYS_io_uring_setup, 0, 12),
-		JUMP(BPF_JGT, SYS_io_uring_register, 11, 12),
+		JUMP(BPF_JGE, SYS_io_uring_setup, 0, 13),
+		JUMP(BPF_JGT, SYS_io_uring_register, 12, 13),
 		/* mmap */
 		LOAD(ARGUMENT(3)),
-		JUMP(BPF_JSET, MAP_ANONYMOUS | PASSES, 9, 0),
+		JUMP(BPF_JSET, MAP_ANONYMOUS | PASSES, 10, 0),
+		JUMP(BPF_JSET, MAP_SHARED, 0, 4),
 		JUMP(BPF_JSET, MAP_POPULATE, 9, 0),
 		LOAD(ARGUMENT(5)),
 		JUMP(BPF_JEQ, (uint32_t)ASYNCRING_OFF_CQ_RING, 7, 0),

@@ -25,9 +25,11 @@ expect() {
 
 # ---- usage
 
-expect 125 '^usage:' "$run"
-expect 125 '^usage:' "$run" --force
-expect 125 '^usage:' "$run" --no-such-option
+expect 125 'no program given' "$run"
+expect 125 'no program given' "$run" --force
+expect 125 "Try 'asyncring-run --help'" "$run" --no-such-option
+expect 125 'runs no program' "$run" --check true
+expect 0 '^usage:' "$run" -h
 expect 0 '^usage:' "$run" --help
 expect 0 '^asyncring-run [0-9.]+$' "$run" --version
 expect 0 'would be served' "$run" --check
@@ -54,7 +56,13 @@ expect 126 'Is a directory' "$run" -f "$scratch"
 echo text >"$scratch/text"
 expect 126 'Permission denied' "$run" -f "$scratch/text"
 chmod +x "$scratch/text"
-expect 126 'neither a program nor a script' "$run" -f "$scratch/text"
+expect 127 'text: not found' "$run" -f "$scratch/text"
+printf 'echo "said nothing of itself: $1"\n' >"$scratch/plain"
+chmod +x "$scratch/plain"
+expect 0 '^said nothing of itself: 1$' "$run" -f "$scratch/plain" 1
+printf '#!/no/such/interpreter\n' >"$scratch/lost"
+chmod +x "$scratch/lost"
+expect 127 'lost: its interpreter /no/such/interpreter: No such file' "$run" -f "$scratch/lost"
 printf '#!%s/loop\n' "$scratch" >"$scratch/loop"
 chmod +x "$scratch/loop"
 expect 126 'scripts that run one another' "$run" -f "$scratch/loop"

@@ -107,6 +107,7 @@ memory() { # in KiB
 test="the command line"
 complains "Usage" # without arguments
 complains "cannot listen at 'nowhere': Invalid argument" nowhere
+complains "cannot listen at 'localhost:99999'" localhost:99999
 complains "cannot listen at 'unix:$work/no/socket': No such file" "unix:$work/no/socket"
 complains "cannot listen at '192.0.2.1:0': Cannot assign" 192.0.2.1:0
 complains "'3' is no power of two" -b 3 127.0.0.1:0
