@@ -5,7 +5,8 @@
  *
  * It comes in two settings. With the submitter's batch (submit_lock held) finished requests are
  * collected, posted together, and what they release is issued inline. On a worker (no lock held)
- * one request is posted at a time and the worker carries on with the next member itself.
+ * one request is posted at a time and the worker carries on with the next member itself; those that
+ * one call has carried out are posted together.
  *
  * In both, everything that is to be known of the request is read before it is posted: a posted
  * request may be in the backlog and belongs to whoever flushes that.
@@ -357,6 +358,18 @@ static bool worker_may_run(const struct request *next)
 	return !next->poll_events || op->properties & (OP_POLL_IN | OP_POLL_OUT);
 }
 
+/* Nobody's batch, no lock held. */
+static void post_on_worker(struct ring *ring, struct list *posted, struct late *late)
+{
+	if (late->silent)
+		recycle_silent(posted, false);
+	if (!list_empty(posted)) {
+		asyncring__cq_post(ring, posted, true);
+		recycle_posted(posted, false);
+	}
+	put_late(late);
+}
+
 struct request *asyncring__request_put_worker(struct request *request)
 {
 	struct ring *ring = request->ring;
@@ -375,13 +388,7 @@ struct request *asyncring__request_put_worker(struct request *request)
 	}
 	list_init(&posted);
 	next = unravel(request, &posted, &late, &inactive);
-	if (late.silent)
-		recycle_silent(&posted, false);
-	if (!list_empty(&posted)) {
-		asyncring__cq_post(ring, &posted, true);
-		recycle_posted(&posted, false);
-	}
-	put_late(&late);
+	post_on_worker(ring, &posted, &late);
 	if (next && !worker_may_run(next)) {
 		issue_as_submitter(next);
 		next = NULL;
@@ -390,4 +397,24 @@ struct request *asyncring__request_put_worker(struct request *request)
 		atomic_store_explicit(&next->references, 1, memory_order_relaxed);
 	deactivate(ring, inactive);
 	return next;
+}
+
+void asyncring__requests_put_worker(struct request *const requests[], unsigned count)
+{
+	struct ring *ring = requests[0]->ring;
+	struct late late;
+	unsigned inactive = 0;
+	struct list posted;
+
+	late_init(&late);
+	list_init(&posted);
+	for (unsigned i = 0; i < count; i++) {
+		/* As in asyncring__request_put_worker. */
+		if (atomic_fetch_sub_explicit(&requests[i]->references, 1, memory_order_acq_rel) ==
+		    1)
+			unravel(requests[i], &posted, &late, &inactive);
+	}
+	post_on_worker(ring, &posted, &late);
+	if (inactive)
+		deactivate(ring, inactive);
 }

@@ -37,6 +37,21 @@ static inline void issue_unlock(struct ring *ring, unsigned issue_flags)
 		ring_unlock(ring);
 }
 
+#ifdef ASYNCRING_TESTING
+/* Nothing is merged, for comparison. Relaxed. */
+extern _Atomic bool asyncring__merges_nothing;
+#endif
+
+/* May @request be carried out together with others, as far as the core is concerned? */
+static inline bool request_may_merge(const struct request *request)
+{
+#ifdef ASYNCRING_TESTING
+	if (atomic_load_explicit(&asyncring__merges_nothing, memory_order_relaxed))
+		return false;
+#endif
+	return request->op->merge && !request->link && !request->credentials && !request->ioprio;
+}
+
 /* ---- submit.c ---- */
 
 /*
@@ -59,6 +74,14 @@ unsigned asyncring__sq_pending_hint(const struct ring *ring);
  * those to complete. submit_lock held, within a batch.
  */
 bool asyncring__issue_inline(struct request *request);
+
+/*
+ * Carry out @requests, new ones of one operation and file that continue each other, by one call
+ * that does not block. The number of those, from the front, that are finished: they stand in the
+ * batch's list. For the others it is as if nothing had been tried. submit_lock held, within a
+ * batch.
+ */
+unsigned asyncring__issue_merged(struct request *const requests[], unsigned count);
 
 /*
  * An armed request's file is ready for @events, or what a parked one waits for has come: carry on
@@ -114,6 +137,12 @@ bool asyncring__run_blocking(struct request *request);
  * state RUNNING with one reference), else NULL. No lock held.
  */
 struct request *asyncring__request_put_worker(struct request *request);
+
+/*
+ * The same for @count requests of one ring, complete and none of them in a chain: those that end
+ * are posted together, in order.
+ */
+void asyncring__requests_put_worker(struct request *const requests[], unsigned count);
 
 /*
  * A worker has found that @request, the next member of a chain and known to nobody else yet, waits

@@ -21,6 +21,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 #include "core.h"
@@ -34,6 +35,9 @@
 #ifndef HUGETLBFS_MAGIC
 #define HUGETLBFS_MAGIC 0x958458f6
 #endif
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
 
 enum {
 	CHUNK_HINTS = 4096,
@@ -44,6 +48,7 @@ enum {
 	KIND_MASK = 7,
 	NO_NOWAIT_READS = 8,
 	NO_NOWAIT_WRITES = 16,
+	MERGES = 32,
 };
 
 struct chunk {
@@ -78,7 +83,8 @@ static struct hint unpack(uint8_t byte)
 {
 	return (struct hint){.kind = byte & KIND_MASK,
 			     .nowait_reads = !(byte & NO_NOWAIT_READS),
-			     .nowait_writes = !(byte & NO_NOWAIT_WRITES)};
+			     .nowait_writes = !(byte & NO_NOWAIT_WRITES),
+			     .merges = byte & MERGES};
 }
 
 /* Linux 5.9 and 5.10 answer 0, as at the end of the file, where a NOWAIT read should be -EAGAIN. */
@@ -98,6 +104,32 @@ static bool kernel_reads_premature_zero(void)
 	return known == 2;
 }
 
+/*
+ * Of these it is known that a buffered write that fails has written nothing, and that one that is
+ * as long as several does as they would. Not of what sends its data elsewhere, nor of what is
+ * mounted to write through.
+ */
+static bool merges(const struct statfs *fs)
+{
+	if (fs->f_flags & ST_SYNCHRONOUS)
+		return false;
+	switch ((unsigned long)fs->f_type) {
+	case EXT4_SUPER_MAGIC: /* ext2 and ext3, too */
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+/* Not if each write waits for the device, nor if offsets mean nothing. */
+static bool opened_to_merge(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && !(flags & (O_DSYNC | O_APPEND));
+}
+
 /* What a regular file on the file system behind @fd is; FILE_UNKNOWN if that cannot be told. */
 static uint8_t ask_file_system(int fd)
 {
@@ -109,7 +141,7 @@ static uint8_t ask_file_system(int fd)
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case HUGETLBFS_MAGIC:
-		return FILE_MEMORY;
+		return FILE_MEMORY | MERGES;
 	case PROC_SUPER_MAGIC:
 	case SYSFS_MAGIC:
 	case DEBUGFS_MAGIC:
@@ -118,7 +150,8 @@ static uint8_t ask_file_system(int fd)
 	case CGROUP_SUPER_MAGIC:
 		return FILE_OTHER;
 	}
-	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0);
+	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0) |
+	       (merges(&fs) ? MERGES : 0);
 }
 
 /*
@@ -140,7 +173,7 @@ static uint8_t classify_file_system(int fd, dev_t device)
 	kind = ask_file_system(fd);
 	if (kind == FILE_UNKNOWN)
 		return FILE_OTHER;
-	if (kind != FILE_MEMORY && !(device >> 56))
+	if ((kind & KIND_MASK) != FILE_MEMORY && !(device >> 56))
 		atomic_store_explicit(answer, (uint64_t)device << 8 | kind, memory_order_relaxed);
 	return kind;
 }
@@ -149,11 +182,14 @@ static uint8_t classify(int fd, const struct stat *status)
 {
 	if (S_ISREG(status->st_mode)) {
 		int open_flags = sys_fcntl(fd, F_GETFL, 0);
+		uint8_t byte;
 
 		if (open_flags < 0)
 			return FILE_OTHER;
-		return open_flags & O_DIRECT ? FILE_DIRECT
-					     : classify_file_system(fd, status->st_dev);
+		if (open_flags & O_DIRECT)
+			return FILE_DIRECT;
+		byte = classify_file_system(fd, status->st_dev);
+		return opened_to_merge(open_flags) ? byte : byte & ~MERGES;
 	}
 	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
 	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||
@@ -176,7 +212,7 @@ int asyncring__hint_inspect(int copy, int fd, struct hint *hint, struct stat *st
 
 		/* What the file system has refused it will refuse again. */
 		if ((old & KIND_MASK) == (byte & KIND_MASK))
-			byte |= old;
+			byte |= old & (NO_NOWAIT_READS | NO_NOWAIT_WRITES);
 		atomic_store_explicit(known, byte, memory_order_relaxed);
 	}
 	*hint = unpack(byte);

@@ -26,6 +26,11 @@ struct hint {
 	uint8_t kind;	   /* enum file_kind */
 	bool nowait_reads; /* RWF_NOWAIT is worth trying: it was not yet refused */
 	bool nowait_writes;
+	/*
+	 * Writes that continue each other may be made with one call, whichever of the file's open
+	 * descriptions they go through, as long as this is true of all (ops/rw_merge.c).
+	 */
+	bool merges;
 };
 
 /* The hint for @fd, looked up or, the first time, found out with a few system calls. */

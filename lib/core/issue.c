@@ -10,6 +10,10 @@
 #include "credentials.h"
 #include "statistics.h"
 
+#ifdef ASYNCRING_TESTING
+_Atomic bool asyncring__merges_nothing;
+#endif
+
 void asyncring__activate_chain(struct request *head)
 {
 	uint32_t count = 0;
@@ -455,6 +459,22 @@ bool asyncring__issue_inline(struct request *request)
 		return false;
 	}
 	return end(request);
+}
+
+unsigned asyncring__issue_merged(struct request *const requests[], unsigned count)
+{
+	struct request *first = requests[0];
+	unsigned finished;
+
+	/* The others need theirs only if they are issued by themselves. */
+	if (first->fixed_file && use_fixed_file(first, true))
+		return 0;
+	finished = first->op->issue_merged(requests, count, ISSUE_NONBLOCK | ISSUE_LOCKED);
+	for (unsigned i = 0; i < finished; i++) {
+		statistics_count(STATISTIC_INLINE);
+		asyncring__request_done(requests[i]);
+	}
+	return finished;
 }
 
 /* Those taken back in the batch end now; where completions are deferred, so are theirs. */

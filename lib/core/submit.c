@@ -18,12 +18,20 @@ enum {
 			  ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK | ASYNCRING_SQE_ASYNC |
 			  ASYNCRING_SQE_BUFFER_SELECT | ASYNCRING_SQE_CQE_SKIP_SUCCESS,
 	SQE_FLAGS_LINK = ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK,
+	RUN_MAX = 64,
 };
 
 uint32_t asyncring__sqe_flags(void)
 {
 	return SQE_FLAGS_VALID;
 }
+
+/* New requests that continue each other, to be carried out by one call. */
+struct run {
+	struct request *requests[RUN_MAX];
+	unsigned count; /* 0: there is none */
+	struct merge merge;
+};
 
 /* Where a submission stands: the entry just taken, and how many more it may take. */
 struct cursor {
@@ -35,6 +43,7 @@ struct cursor {
 	unsigned left;
 	const struct op *op; /* of the request before */
 	struct ahead ahead;
+	struct run run;
 };
 
 static uint32_t sq_head(const struct ring *ring)
@@ -238,10 +247,12 @@ static int start(struct request *head)
 	return 0;
 }
 
-/* 0, or the error that ends the batch unless SUBMIT_ALL is set. */
-static int submit_one(struct ring *ring, struct request *request, struct cursor *cursor)
+/*
+ * @request, prepared with @error, goes its way. 0, or the error that ends the batch unless
+ * SUBMIT_ALL is set.
+ */
+static int submit_prepared(struct ring *ring, struct request *request, int error)
 {
-	int error = prepare(ring, request, cursor);
 	bool links_on = request->flags & SQE_FLAGS_LINK;
 	struct request *head = ring->chain_head;
 
@@ -274,6 +285,96 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
 	return error;
 }
 
+/*
+ * Does the next SQE look as if it continued the one just taken? The application may still change
+ * it, so what is taken then is asked again. Every read that could be followed by another comes by
+ * here, and most are not: so the offsets are looked at first.
+ */
+static inline __attribute__((always_inline)) bool next_continues(const struct ring *ring,
+								 const struct cursor *cursor)
+{
+	const struct asyncring_sqe *last = &cursor->copy.sqe, *next;
+	uint32_t mask = ring->sq_entries - 1, index = sq_head(ring) & mask;
+
+	if (!cursor->left)
+		return false;
+	if (ring->sq_array)
+		/* Relaxed: as in take_sqe. */
+		index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED) & mask;
+	next = (const void *)(ring->sqes + ((size_t)index << ring->sqe_shift));
+	return next->off == last->off + last->len && next->opcode == last->opcode &&
+	       next->fd == last->fd && next->flags == last->flags;
+}
+
+static bool continues(struct merge *merge, const struct request *first,
+		      const struct request *request)
+{
+	return request->op == first->op && request->fd == first->fd &&
+	       (uint8_t)request->flags == (uint8_t)first->flags && request_may_merge(request) &&
+	       request->op->merge(merge, request);
+}
+
+/* Does @request, the entry just taken, or what is behind it belong to a run? */
+static inline bool may_run(const struct ring *ring, const struct cursor *cursor,
+			   const struct request *request)
+{
+	enum { OTHER_FLAGS = 0xff & ~ASYNCRING_SQE_FIXED_FILE };
+
+	if (!(request->op->properties & OP_RUNS) || !next_continues(ring, cursor))
+		return false;
+	/* Relaxed: drain_active is written under submit_lock only. */
+	return !(request->flags & OTHER_FLAGS) && !ring->chain_head &&
+	       !atomic_load_explicit(&ring->drain_active, memory_order_relaxed);
+}
+
+/* The run is carried out by one call, as far as that goes; what it leaves goes one by one. */
+static void end_run(struct run *run)
+{
+	unsigned count = run->count, done = 0;
+
+	if (count > 1)
+		done = asyncring__issue_merged(run->requests, count);
+	run->count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		statistics_count_operation(run->requests[i]->opcode);
+		if (i >= done)
+			start(run->requests[i]);
+	}
+}
+
+/*
+ * @request, prepared with @error, begins the run or goes on with it, as long as another one seems
+ * to be behind it; false if it is none of it. Either way the run ends before an SQE is prepared
+ * that does not look like a part of it.
+ */
+__attribute__((noinline)) static bool join_run(struct ring *ring, struct cursor *cursor,
+					       struct request *request, int error)
+{
+	struct run *run = &cursor->run;
+	bool joined;
+
+	if (!run->count)
+		memset(&run->merge, 0, sizeof(run->merge));
+	joined = !error && continues(&run->merge, run->count ? run->requests[0] : request, request);
+	if (joined)
+		run->requests[run->count++] = request;
+	if (!joined || run->count == RUN_MAX || !next_continues(ring, cursor))
+		end_run(run);
+	return joined;
+}
+
+/* 0, or the error that ends the batch unless SUBMIT_ALL is set. */
+static int submit_one(struct ring *ring, struct request *request, struct cursor *cursor)
+{
+	int error = prepare(ring, request, cursor);
+
+	if (__builtin_expect(cursor->run.count || (!error && may_run(ring, cursor, request)),
+			     false) &&
+	    join_run(ring, cursor, request, error))
+		return 0;
+	return submit_prepared(ring, request, error);
+}
+
 int asyncring__submit(struct ring *ring, unsigned count)
 {
 	unsigned pending = asyncring__sq_pending_hint(ring);
@@ -287,6 +388,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	cursor.op = NULL;
 	cursor.ahead.length = 0;
 	cursor.ahead.wanted = count > 1;
+	cursor.run.count = 0;
 	ring->batch.ahead = &cursor.ahead;
 	while (cursor.left) {
 		struct request *request = asyncring__request_alloc(ring);
@@ -302,6 +404,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 			break;
 	}
 	ring->batch.ahead = NULL;
+	end_run(&cursor.run);
 	if (ring->chain_head) {
 		/* A chain ends with the submission that began it. */
 		struct request *head = ring->chain_head;

@@ -9,16 +9,17 @@
  *
  * Lanes. Requests with REQ_SERIAL (buffered writes of one inode) run one after another, in the
  * order they came. The first holds the lane and is queued like any other; those after it wait in
- * the lane until it ends and are then carried out by the same worker.
+ * the lane until it ends and are then carried out by the same worker; together with it, if they
+ * continue what it does (pool_merge.c).
  *
  *   request.state   QUEUED  --worker takes it------> RUNNING <--> WAITING (for readiness)
  *                     |                                              |
  *                     '--canceller unlinks it--> SUBMITTER           '--canceller--> TAKEN
  *
  * QUEUED and the queues and lanes: pool.lock. From RUNNING on: worker.lock of the worker whose
- * `current` it is. Only the thread that makes a transition decides the result: a request is
- * cancelled only if it was really taken back (rule 4). One in a system call is interrupted, and
- * whatever the call then answers is its result.
+ * `current` it is, or that of its company. Only the thread that makes a transition decides the
+ * result: a request is cancelled only if it was really taken back (rule 4). One in a system call is
+ * interrupted, and whatever the call then answers is its result.
  *
  * The threads are in pool_worker.c, how many of them run at once in pool_growth.c.
  */
@@ -78,6 +79,11 @@ struct request *asyncring__pool_take(enum pool_kind kind)
 		list_append(&pool.pending[kind], &queue->node);
 	}
 	return request;
+}
+
+struct list *asyncring__pool_waiting_in_lane(uint32_t key)
+{
+	return &lane_of(key)->waiting;
 }
 
 void asyncring__pool_prepare_lanes(void)

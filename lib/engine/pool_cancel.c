@@ -115,6 +115,21 @@ static void take_oldest_unstarted(struct cancellation *cancellation)
 		take_from_lane(cancellation, oldest);
 }
 
+/* Those that travel with the current request are in its system call. */
+static void cancel_company(struct cancellation *cancellation, struct worker *worker)
+{
+	struct list *node;
+
+	list_for_each (node, &worker->company) {
+		if (finished(cancellation))
+			return;
+		if (!is_meant(cancellation, container_of(node, struct request, node)))
+			continue;
+		cancellation->result.running++;
+		asyncring__interrupt_start(&worker->timer, worker->tid);
+	}
+}
+
 static void cancel_running(struct cancellation *cancellation, struct worker *worker)
 {
 	struct request *request;
@@ -133,6 +148,7 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 		worker->interrupted = true;
 		asyncring__interrupt_start(&worker->timer, worker->tid);
 	}
+	cancel_company(cancellation, worker);
 	lock_release(&worker->lock);
 }
 

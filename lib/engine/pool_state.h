@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The state of the worker pool, for the files it is made of: pool.c (queues, lanes), pool_worker.c
- * (threads), pool_growth.c (how many run), pool_cancel.c and pool_control.c (limits, fork). Others
- * use pool.h.
+ * (threads), pool_growth.c (how many run), pool_merge.c (one call for several requests),
+ * pool_cancel.c and pool_control.c (limits, fork). Others use pool.h.
  */
 #ifndef ASYNCRING__POOL_STATE_H
 #define ASYNCRING__POOL_STATE_H
@@ -47,7 +47,8 @@ struct worker {
 
 	struct lock lock; /* guards what follows; taken by the worker and by cancellers */
 	struct request *current;
-	bool interrupted; /* a canceller wants `current` to stop */
+	struct list company; /* request.node: carried out together with `current` (pool_merge.c) */
+	bool interrupted;    /* a canceller wants `current` to stop */
 	struct interrupt_timer timer;
 };
 
@@ -109,6 +110,8 @@ void asyncring__pool_unqueue(struct request *request);
 struct request *asyncring__pool_take(enum pool_kind kind);
 /* The next request in the lane of @key, which takes the lane over, or NULL: the lane is free. */
 struct request *asyncring__pool_leave_lane(uint32_t key);
+/* Those behind the holder of the lane of @key (request.node), the next one in front. */
+struct list *asyncring__pool_waiting_in_lane(uint32_t key);
 void asyncring__pool_prepare_lanes(void);
 
 /* ---- pool_worker.c; pool.lock held ---- */
@@ -122,6 +125,15 @@ bool asyncring__pool_start_worker(enum pool_kind kind);
 _Atomic uint32_t *asyncring__pool_call_in_one(enum pool_kind kind);
 /* Tell all idle workers to look whether they are still wanted. Lets go of the lock meanwhile. */
 void asyncring__pool_rouse_all(void);
+
+/* ---- pool_merge.c; no lock held ---- */
+
+/*
+ * @request, @worker's current one, holds its lane: carry it out together with those behind it that
+ * continue it, as far as one call goes, and complete what that finishes. The request that is to be
+ * carried out by itself now, current, or NULL; the lane is still held.
+ */
+struct request *asyncring__pool_carry_out_merged(struct worker *worker, struct request *request);
 
 /* ---- pool_growth.c; pool.lock held ---- */
 

@@ -126,8 +126,12 @@ static void carry_out(struct worker *worker, struct request *request)
 		bool serial = request->flags & REQ_SERIAL;
 		uint32_t key = request->serial_key;
 		bool go_on = asyncring__run_prepare(request);
-		struct request *next = finish(worker, request, !go_on);
+		struct request *next = NULL;
 
+		if (serial && go_on)
+			request = asyncring__pool_carry_out_merged(worker, request);
+		if (request)
+			next = finish(worker, request, !go_on);
 		request = serial ? take_over_lane(worker, key, next != NULL) : NULL;
 		carry_out_chain(worker, next);
 	}
@@ -251,6 +255,7 @@ static bool start_worker(enum pool_kind kind, bool watch)
 	worker->kind = kind;
 	worker->timer.id = -1;
 	list_init(&worker->idle_node);
+	list_init(&worker->company);
 	/* The thread waits for pool.lock before it does anything. */
 	if (create_thread(worker)) {
 		asyncring__free(worker);

@@ -24,6 +24,11 @@ int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncr
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 int asyncring__rw_copy_args(struct request *request);
 
+/* rw_merge.c */
+bool asyncring__rw_merge(struct merge *merge, const struct request *request);
+unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned count,
+				    unsigned flags);
+
 /* read_multishot.c */
 int asyncring__read_multishot_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__read_multishot_issue(struct request *request, unsigned flags);

@@ -56,6 +56,16 @@ enum op_properties {
 	OP_SUBMITTER = 1 << 12, /* never on a worker, ASYNC or not: it does not block */
 	OP_LINK_TIMEOUT = 1 << 13,   /* bounds the time of the request before it in its chain */
 	OP_CANCEL_COUNTED = 1 << 14, /* who cancels it is answered 1 and not 0 */
+	/* `off` and `len` are a place in a file: those that continue each other are issued together
+	 */
+	OP_RUNS = 1 << 15,
+};
+
+/* Requests that are to become one call: where they end, and how much they are. */
+struct merge {
+	int64_t end;
+	uint64_t bytes;
+	unsigned vectors; /* 0: there are none yet */
 };
 
 struct op {
@@ -88,6 +98,19 @@ struct op {
 	 * that answer ISSUE_PARKED.
 	 */
 	void (*unpark)(struct request *request);
+	/*
+	 * Does @request go with those in @merge, which are all of its file, so that one call
+	 * carries them out in this order? With none in there yet: can it begin such a call? It is
+	 * counted in if so. NULL: never. For operations with OP_SERIAL_INODE (on a worker;
+	 * pool.lock may be held) or OP_RUNS (in a submission).
+	 */
+	bool (*merge)(struct merge *merge, const struct request *request);
+	/*
+	 * Make that call, with @flags as for issue(). How many of @requests, from the front, it has
+	 * carried out wholly: their results are set. issue(), called in the same way, carries the
+	 * next one on from where it is then; the others are as they were.
+	 */
+	unsigned (*issue_merged)(struct request *const requests[], unsigned count, unsigned flags);
 	unsigned properties;
 };
 

@@ -42,11 +42,7 @@ enum {
 
 /* ---- the pieces of a transfer ---- */
 
-/*
- * All bytes asked for. An array of the application's is only looked at after the kernel has just
- * read it in the same submission.
- */
-static uint64_t wanted(const struct rw *rw)
+uint64_t asyncring__rw_wanted(const struct rw *rw)
 {
 	uint64_t sum = 0;
 
@@ -111,7 +107,7 @@ static bool mode_allows(const struct request *request)
 static long in_order(const struct request *request, long result)
 {
 	const struct rw *rw = request_data(request, const struct rw);
-	bool empty = !result && !wanted(rw);
+	bool empty = !result && !asyncring__rw_wanted(rw);
 
 	if (!empty && (result != -EINVAL || rw->offset >= -1))
 		return result;
@@ -135,7 +131,7 @@ enum issue_result asyncring__rw_finish(struct request *request, long result)
 		result = -EAGAIN;
 	/* What was moved before an error is the result. */
 	if (rw->done || result >= 0)
-		request_set_transfer(request, (int64_t)rw->done, wanted(rw));
+		request_set_transfer(request, (int64_t)rw->done, asyncring__rw_wanted(rw));
 	else
 		request_set_result(request, (int32_t)result);
 	return ISSUE_DONE;
@@ -230,7 +226,7 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 static enum issue_result finish_short(struct request *request, int fd, enum inline_way way)
 {
 	struct rw *rw = request_data(request, struct rw);
-	uint64_t total = wanted(rw);
+	uint64_t total = asyncring__rw_wanted(rw);
 
 	while (rw->done < total) {
 		struct iovec rest[REST_MAX];
@@ -366,7 +362,7 @@ static enum issue_result issue_inline(struct request *request)
 		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
 	stream |= hint.kind == FILE_POLLABLE && (request->file || rw->offset == -1);
-	if (stream || rw->done == wanted(rw))
+	if (stream || rw->done == asyncring__rw_wanted(rw))
 		return asyncring__rw_finish(request, 0);
 	return finish_short(request, fd, way);
 }
@@ -424,7 +420,7 @@ static enum issue_result issue_file(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	bool regular = !request->file || request->file->regular;
-	uint64_t total = wanted(rw);
+	uint64_t total = asyncring__rw_wanted(rw);
 	int fd = request_fd(request);
 	long result = 0;
 

@@ -33,6 +33,12 @@ struct rw {
 /* One attempt, as issue() is called; the vectors are known. */
 enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags);
 
+/*
+ * All bytes asked for. An array of the application's is only looked at after the kernel has just
+ * read it in the same submission.
+ */
+uint64_t asyncring__rw_wanted(const struct rw *rw);
+
 /* Set the result, which is @result only if nothing was moved before. */
 enum issue_result asyncring__rw_finish(struct request *request, long result);
 

@@ -28,6 +28,8 @@ static const struct op table[] = {
 			.name = "WRITEV",
 			.prep = asyncring__rw_prep_writev,
 			.issue = asyncring__rw_issue,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
 			.copy_args = asyncring__rw_copy_args,
 			.properties =
 				OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL | OP_SERIAL_INODE,
@@ -52,6 +54,8 @@ static const struct op table[] = {
 			.name = "WRITE_FIXED",
 			.prep = asyncring__rw_prep_write_fixed,
 			.issue = asyncring__rw_issue,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
 				      OP_SERIAL_INODE | OP_FIXED_BUFFER,
 		},
@@ -180,14 +184,18 @@ static const struct op table[] = {
 			.name = "READ",
 			.prep = asyncring__rw_prep_read,
 			.issue = asyncring__rw_issue,
-			.properties =
-				OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL | OP_BUFFER_SELECT,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
+			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL |
+				      OP_BUFFER_SELECT | OP_RUNS,
 		},
 	[ASYNCRING_OP_WRITE] =
 		{
 			.name = "WRITE",
 			.prep = asyncring__rw_prep_write,
 			.issue = asyncring__rw_issue,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
 			.properties =
 				OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL | OP_SERIAL_INODE,
 		},
@@ -464,6 +472,8 @@ static const struct op table[] = {
 			.name = "WRITEV_FIXED",
 			.prep = asyncring__rw_prep_writev_fixed,
 			.issue = asyncring__rw_issue,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
 			.copy_args = asyncring__rw_copy_args,
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
 				      OP_SERIAL_INODE | OP_FIXED_BUFFER,

@@ -49,6 +49,34 @@ static void full_file_system_is_told(void **state)
 	}
 }
 
+/* Those that continue each other are one call on a worker. */
+static void full_in_the_middle_of_many(void **state)
+{
+	enum { COUNT = 4, PART = SIZE / 2 };
+	const int results[COUNT] = {PART, PART, ROOM - 2 * PART, -ENOSPC};
+
+	(void)state;
+	if (!mounted)
+		skip();
+	start_anew();
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct asyncring_sqe *sqe = support_sqe(&ring);
+
+		asyncring_prep_write(sqe, file, buffer, PART, (uint64_t)i * PART);
+		sqe->flags |= ASYNCRING_SQE_ASYNC;
+		sqe->user_data = i;
+	}
+	assert_int_equal(asyncring_submit(&ring), COUNT);
+	for (unsigned i = 0; i < COUNT; i++) {
+		uint64_t user_data;
+
+		assert_int_equal(support_result(&ring, &user_data), results[i]);
+		assert_int_equal(user_data, i);
+	}
+	assert_int_equal(lseek(file, 0, SEEK_END), ROOM);
+	close(file);
+}
+
 static void short_write_breaks_a_link(void **state)
 {
 	struct asyncring_sqe *sqe;
@@ -109,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_file_system_is_told),
+		cmocka_unit_test(full_in_the_middle_of_many),
 		cmocka_unit_test(short_write_breaks_a_link),
 		cmocka_unit_test(allocation_of_too_much_is_told),
 	};
