@@ -120,6 +120,8 @@ struct connection {
 	struct chunk *chunk;		/* while a piece is under way */
 	unsigned piece;			/* bytes that the step sends */
 	struct connection *next_hungry; /* waits for a chunk */
+	bool waits_for_file;		/* found no descriptor left */
+	struct connection *next_waiting;
 };
 
 /* arhttpd_accept.c */
@@ -163,6 +165,10 @@ uint64_t now_milliseconds(void);
 int response_possible(void);
 /* Answers connection->request. */
 void response_begin(struct connection *connection);
+/* One of the files that were opened here is on its way to be closed: another may be opened. */
+void response_file_closed(void);
+/* It does not wait for a descriptor any more. */
+void response_wait_no_more(struct connection *connection);
 /* Answers that it cannot be, with an HTTP status; PERSISTENT: and goes on with the next one. */
 void response_refuse(struct connection *connection, int status, bool persistent);
 

@@ -38,6 +38,7 @@ void body_close_file(struct connection *connection)
 	asyncring_prep_close(sqe, connection->fd);
 	loop_forget(sqe);
 	connection->fd = -1;
+	response_file_closed();
 }
 
 /* ---- head only ---- */

@@ -71,6 +71,8 @@ void connection_close(struct connection *connection)
 
 	connection->stage = STAGE_CLOSING;
 	deadline_clear(connection);
+	if (connection->waits_for_file)
+		response_wait_no_more(connection);
 	if (!connection->inflight)
 		release(connection);
 	else if (!closing)

@@ -273,15 +273,62 @@ static int status_of_error(int error)
 	}
 }
 
+/*
+ * Connections that have found no descriptor left for their file, in order, and how many files are
+ * open: as long as there is one, its end makes room for the next, and nobody has to be refused.
+ */
+static struct connection *waiting_for_file;
+static struct connection **waiting_tail = &waiting_for_file;
+static unsigned files_open;
+
+static void open_file(struct connection *connection);
+
+void response_file_closed(void)
+{
+	struct connection *next = waiting_for_file;
+
+	files_open--;
+	if (!next)
+		return;
+	response_wait_no_more(next);
+	open_file(next);
+}
+
+void response_wait_no_more(struct connection *connection)
+{
+	struct connection **at = &waiting_for_file;
+
+	while (*at && *at != connection)
+		at = &(*at)->next_waiting;
+	if (!*at)
+		return;
+	*at = connection->next_waiting;
+	if (waiting_tail == &connection->next_waiting)
+		waiting_tail = at;
+	connection->waits_for_file = false;
+}
+
+static void wait_for_file(struct connection *connection)
+{
+	connection->waits_for_file = true;
+	connection->next_waiting = NULL;
+	*waiting_tail = connection;
+	waiting_tail = &connection->next_waiting;
+}
+
 static void opened(struct pending *pending, int result)
 {
 	struct connection *connection = container_of(pending, struct connection, stepping);
 
-	if (result >= 0)
+	if (result >= 0) {
 		connection->fd = result;
+		files_open++;
+	}
 	if (!connection_step_ended(connection))
 		return;
-	if (result < 0)
+	if ((result == -EMFILE || result == -ENFILE) && files_open)
+		wait_for_file(connection);
+	else if (result < 0)
 		response_refuse(connection, status_of_error(result), true);
 	else
 		look(connection);
@@ -303,15 +350,21 @@ int response_possible(void)
 	return 0;
 }
 
+static void open_file(struct connection *connection)
+{
+	struct asyncring_sqe *sqe = loop_request();
+
+	asyncring_prep_openat2(sqe, root, connection->request.path, &how_to_open);
+	loop_expect(sqe, &connection->stepping, opened);
+	connection->inflight++;
+}
+
 void response_begin(struct connection *connection)
 {
 	struct request *request = &connection->request;
-	struct asyncring_sqe *sqe = loop_request();
 
 	_Static_assert(sizeof("/index.html") <= REQUEST_PATH_ROOM, "the name of an index fits");
 	if (request->directory)
 		strcat(request->path, *request->path ? "/index.html" : "index.html");
-	asyncring_prep_openat2(sqe, root, request->path, &how_to_open);
-	loop_expect(sqe, &connection->stepping, opened);
-	connection->inflight++;
+	open_file(connection);
 }
