@@ -326,9 +326,22 @@ static void check_unmapped_first(unsigned flags)
 	close(fds[1]);
 }
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
+/* Under ThreadSanitizer the library keeps to the addresses that are told (sys_map_again). */
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+enum { MAPPED_AGAIN = false };
+#else
+enum { MAPPED_AGAIN = true };
+#endif
+
 static void own_memory_may_be_unmapped_first(void **state)
 {
 	(void)state;
+	if (!MAPPED_AGAIN)
+		skip();
 	for (unsigned i = 0; i < 20; i++) {
 		check_unmapped_first(0);
 		check_unmapped_first(IORING_SETUP_SQPOLL);
