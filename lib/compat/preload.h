@@ -2,12 +2,13 @@
 /*
  * libasyncring-run.so: what asyncring-run loads into a program so that its io_uring system calls
  * are served in user space. This is a third application side: it knows the calls of asyncring.h
- * and a handful of the core's (core/view.h).
+ * and a handful of the core's, for descriptors, mappings and the program's memory.
  *
  * A program's calls come in by three ways, which all end in serve.c:
  *   - functions of a shared liburing (liburing_names.c), the fast way;
  *   - syscall(2) and the other wrappers of libc that are interposed here;
- *   - its own system-call instructions, which a seccomp filter turns into SIGSYS (trap.c).
+ *   - its own system-call instructions, which a seccomp filter turns into SIGSYS (trap.c), and
+ *     which are rewritten if they do so again and again (rewrite.c).
  *
  * Everything here runs in threads of the program, at any time after the constructor (preload.c),
  * some of it in signal handlers and in the child of a fork or vfork: so nothing allocates, nothing
