@@ -126,7 +126,7 @@ static void usage(FILE *stream)
 	      "      --grace=S            seconds for what is under way at the end (default 10)\n"
 	      "  -v, --verbose            print a line for each request: the connection, what was\n"
 	      "                           asked for, the status and the bytes of the answer\n"
-	      "      --help               print this\n\n"
+	      "  -h, --help               print this\n\n"
 	      "SIGTERM and SIGINT end it in good order, the second one at once.\n",
 	      stream);
 }
@@ -151,7 +151,7 @@ static unsigned spec_count;
 
 static bool parse_options(int argc, char **argv)
 {
-	enum { HELP = 256, HEADER, IDLE, STALL, GRACE };
+	enum { HEADER = 256, IDLE, STALL, GRACE };
 	static const struct option long_options[] = {
 		{"listen", required_argument, NULL, 'l'},
 		{"connections", required_argument, NULL, 'c'},
@@ -160,14 +160,14 @@ static bool parse_options(int argc, char **argv)
 		{"stall-timeout", required_argument, NULL, STALL},
 		{"grace", required_argument, NULL, GRACE},
 		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, HELP},
+		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	static const char seconds[] = "invalid number of seconds: %s";
 	bool valid = true;
 	int option;
 
-	while (valid && (option = getopt_long(argc, argv, "l:c:v", long_options, NULL)) != -1) {
+	while (valid && (option = getopt_long(argc, argv, "l:c:vh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'l':
 			valid = spec_count < LISTENERS_MAX;
@@ -195,7 +195,7 @@ static bool parse_options(int argc, char **argv)
 		case 'v':
 			options.verbose = true;
 			break;
-		case HELP:
+		case 'h':
 			usage(stdout);
 			exit(EXIT_SUCCESS);
 		default:

@@ -123,6 +123,20 @@ static int name_tcp(struct listener *listener)
 	return 0;
 }
 
+/* At the first of @addresses, of @family, that can be had. */
+static int listen_at_first(const struct addrinfo *addresses, int family, int *fd)
+{
+	int error = -ENOENT;
+
+	for (const struct addrinfo *each = addresses; each && error; each = each->ai_next) {
+		if (family != AF_UNSPEC && each->ai_family != family)
+			continue;
+		*fd = listen_at(each->ai_addr, each->ai_addrlen);
+		error = *fd < 0 ? *fd : 0;
+	}
+	return error;
+}
+
 static int open_tcp(struct listener *listener, char *host, const char *port)
 {
 	const struct addrinfo wanted = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
@@ -140,10 +154,11 @@ static int open_tcp(struct listener *listener, char *host, const char *port)
 	code = getaddrinfo(*host ? host : NULL, port, &wanted, &found);
 	if (code)
 		return resolver_error(code);
-	for (struct addrinfo *each = found; each && error; each = each->ai_next) {
-		listener->fd = listen_at(each->ai_addr, each->ai_addrlen);
-		error = listener->fd < 0 ? listener->fd : 0;
-	}
+	/* All addresses: a socket for IPv6, if there is IPv6, serves IPv4 too. */
+	if (!*host)
+		error = listen_at_first(found, AF_INET6, &listener->fd);
+	if (error)
+		error = listen_at_first(found, AF_UNSPEC, &listener->fd);
 	freeaddrinfo(found);
 	return error ? error : name_tcp(listener);
 }

@@ -87,7 +87,7 @@ for page in $pages; do
 	markdown=docs/$(basename "$page" .html).md
 	[ "$page" = index.html ] && markdown=README.md
 	# What the page has is what its source has.
-	headings=$(awk '/^```/ { code = !code } !code && /^#{1,3} /' "$source/$markdown" | wc -l)
+	headings=$(awk '/^```/ { code = !code } !code && /^##?#? /' "$source/$markdown" | wc -l)
 	tables=$(grep -cE '^\| ?:?-+' "$source/$markdown")
 	grep -q "^page $page headings $headings tables $tables code " "$work/dom" ||
 		fail "$page: $headings headings and $tables tables: $(grep "^page $page " "$work/dom")"
