@@ -99,8 +99,7 @@ def script(curve):
     ys = {y for one in series for point in one["points"] for y in [point["y"], *point["rounds"]]}
     lines += ticks("x", curve["x_label"], curve["x_log"] and min(xs) > 0, xs)
     lines += ticks("y", curve["y_label"], curve["y_log"] and min(ys) > 0, ys)
-    plots = []
-    # Ours is drawn last, over the others, and comes first in the legend.
+    plots, again = [], []
     for number, one in enumerate(series):
         colour = COLOURS.get(one["engine"]) or next(others)
         ours = one["engine"] == "asyncring"
@@ -112,7 +111,10 @@ def script(curve):
                          f"linecolor rgb '{colour}' linewidth 0.5 pointsize 0")
         plots.append(f"$series{number} using 1:2 with linespoints title "
                      f"{quoted(one['engine'])} {style}")
-    lines += ["set bars 0", "plot " + ", \\\n".join(plots)]
+        # Ours comes first in the legend, but lies over the others.
+        if ours:
+            again = [f"$series{number} using 1:2 with linespoints notitle {style}"]
+    lines += ["set bars 0", "plot " + ", \\\n".join(plots + again)]
     return "\n".join(lines) + "\n"
 
 
