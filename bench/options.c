@@ -29,7 +29,7 @@ static const char help[] =
 	"                        with 2 GiB free (default: the current directory)\n"
 	"      --tmpfs=DIR       a directory on a tmpfs (default: /dev/shm)\n"
 	"  -j, --json=FILE       write every round, and the machine it ran on, to FILE as JSON\n"
-	"  -q, --quick           3 rounds of 0.06 s, one of latencies, curves and a smaller file: for\n"
+	"  -q, --quick           3 rounds of 0.05 s, one of latencies, curves and a smaller file: for\n"
 	"                        a first look, under 2 minutes\n"
 	"  -l, --list            list engines and workloads\n"
 	"  -h, --help            this text\n"
@@ -91,7 +91,7 @@ static bool parse_seconds(struct options *options, const char *text)
 static void make_quick(struct options *options)
 {
 	options->rounds = 3;
-	options->seconds = 0.06;
+	options->seconds = 0.05;
 	options->latency_rounds = 1;
 	options->curve_rounds = 1;
 	options->large_size = UINT64_C(256) << 20;
