@@ -146,6 +146,16 @@ class Compare(unittest.TestCase):
                         "nops": {"asyncring": 50, "io_uring": 200}})
         self.assertEqual(self.ours(before, after, "nops")["asyncring"], "0.50<")
 
+    def test_a_device_that_is_slower_is_no_change(self):
+        twice = {e: 2 * t for e, t in PEERS.items()}
+        before = result({"reads": {"asyncring": 900, **PEERS},
+                         "cached": {"asyncring": 900, **PEERS},
+                         "nops": {"asyncring": 900, **PEERS}})
+        after = result({"reads": {"asyncring": 1800, **twice},
+                        "cached": {"asyncring": 900, **PEERS},
+                        "nops": {"asyncring": 900, **PEERS}})
+        self.assertEqual(self.ours(before, after)["asyncring"], "1.00")
+
     def test_too_few_rounds(self):
         before = result({"reads": {"asyncring": 900, **PEERS}}, STILL[:3])
         after = result({"reads": {"asyncring": 450, **PEERS}}, STILL[:3])

@@ -198,6 +198,20 @@ class Page(unittest.TestCase):
         self.assertIn(">2 ahead<", page)
         self.assertNotIn(" behind<", page)
 
+    def test_the_best_of_the_others_counts(self):
+        result = self.copy()
+        workload = self.workload(result, "cached-random-d1")
+        self.set_ratio(result, "cached-random-d1", "io_uring", 1.5)
+        slower = json.loads(json.dumps(workload["results"][1]))
+        slower["engine"] = "sync"
+        slower["time"]["median_ns"] = slower["cpu"]["median_ns"] = 3000.0
+        workload["results"].append(slower)
+        result["workloads"] = [workload]
+        page = self.make(result)
+        self.assertEqual(len(re.findall('class="best more"[^>]*>1.50<', page)), 2)
+        self.assertEqual(len(re.findall('class="less"[^>]*>0.50<', page)), 2)
+        self.assertIn(">1 behind<", page)
+
     def test_whatever_has_the_shape_is_shown(self):
         result = self.copy()
         result["facts"] = [{"name": "request-memory", "title": "memory per request <&>",
