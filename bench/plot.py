@@ -5,7 +5,7 @@ import math
 import re
 import subprocess
 
-WIDTH, HEIGHT = 720, 430
+WIDTH, HEIGHT = 560, 370
 
 # gnuplot wants colours. These are names, in effect: the page's style says what they look like, in
 # light and in dark (page.css).
@@ -85,16 +85,16 @@ def script(curve):
     xs = {point["x"] for one in series for point in one["points"]}
     others = iter(OTHER * len(series))
     lines = [
-        f"set terminal svg size {WIDTH},{HEIGHT} dynamic noenhanced font 'sans,16' linewidth 1.6",
+        f"set terminal svg size {WIDTH},{HEIGHT} dynamic noenhanced font 'sans,14' linewidth 1.4",
         "set encoding utf8",
         f"set border 1 linecolor rgb '{GRID}' linewidth 0.6",
         f"set tics nomirror scale 0 textcolor rgb '{INK}'",
         f"set grid ytics linetype 1 linecolor rgb '{GRID}' linewidth 0.6",
         f"set xlabel textcolor rgb '{INK}'",
         f"set ylabel textcolor rgb '{INK}' offset -0.5",
-        f"set key outside top left horizontal Left reverse samplen 2 width 1 textcolor rgb '{INK}'",
-        "set lmargin 10",
-        "set rmargin 3",
+        f"set key outside top left horizontal Left reverse samplen 1.6 width -1 textcolor rgb '{INK}'",
+        "set lmargin 9",
+        "set rmargin 2",
     ]
     ys = {y for one in series for point in one["points"] for y in [point["y"], *point["rounds"]]}
     lines += ticks("x", curve["x_label"], curve["x_log"] and min(xs) > 0, xs)

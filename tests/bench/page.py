@@ -236,6 +236,13 @@ class Page(unittest.TestCase):
             self.assertIn(what, page)
         self.assertIn('<td>256</td><td>300</td><td class="text missed">', page)
 
+    def test_there_may_be_curves_alone(self):
+        result = self.copy()
+        result["workloads"] = []
+        document = self.read(self.make(result))
+        self.assertEqual(document.count("svg", role="img"), len(result["curves"]))
+        self.assertEqual(document.count("section", id="ratios"), 0)
+
     def test_what_failed_or_is_absent_is_named(self):
         result = self.copy()
         self.workload(result, "echo-unix-1")["results"] = [
