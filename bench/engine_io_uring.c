@@ -111,8 +111,14 @@ static void ring_close(void *state)
 	free(engine);
 }
 
+static const char *ring_version(void)
+{
+	return BENCH_VERSION_io_uring;
+}
+
 const struct engine bench_engine_io_uring = {
 	.name = "io_uring",
+	.version = ring_version,
 	.supported = SUPPORTS_FILES | SUPPORTS(OPERATION_NOP) | SUPPORTS(OPERATION_READV) |
 		     SUPPORTS_CONNECTIONS | SUPPORTS_TIMERS,
 	.service = &bench_service_io_uring,

@@ -10,6 +10,7 @@
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -147,7 +148,10 @@ static int posix_aio_reap(void *state, unsigned at_least, struct completion *com
 #ifdef __GLIBC__
 static const char *posix_aio_version(void)
 {
-	return gnu_get_libc_version();
+	static char version[32];
+
+	snprintf(version, sizeof(version), "glibc %s", gnu_get_libc_version());
+	return version;
 }
 #endif
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""
+The figures that the library is to reach, and where it stands by a result. A target is a ratio of
+time or CPU, ours to that of one or several engines, or a single figure.
+"""
+
+import results
+
+BEST = "the best"
+FIGURES = {"time": "time", "cpu": "CPU"}
+
+
+class Target:
+    """
+    Ours, divided by the best of the engines named against (BEST: of all peers), at most limit: in
+    each of the workloads.
+    """
+
+    def __init__(self, workloads, limit, against=BEST, figure="time"):
+        self.workloads = workloads.split()
+        self.limit = limit
+        self.against = against
+        self.figure = figure
+
+    def measured(self, workload):
+        if self.against == BEST:
+            return results.ratio_to_best(workload, self.figure)
+        ratios = [results.ratio(workload, self.figure, peer) for peer in self.against.split()]
+        return max((ratio for ratio in ratios if ratio is not None), default=None)
+
+    def of_best(self):
+        return self.against if self.against == BEST else self.against.replace(" ", ", ")
+
+
+TARGETS = [
+    Target("nop-b32", 0.2, "io_uring"),
+    Target("cached-random-d32 cached-random-d1", 1.0),
+    Target("cached-random-d32 cached-random-d1", 0.8, "libaio"),
+    Target("cached-sequential-d32", 0.75),
+    Target("write-sequential-d32", 0.5),
+    Target("cold-random-d32", 1.05, "io_uring"),
+    Target("cold-random-d32", 0.2, "libaio"),
+    Target("direct-random-d32 direct-random-d128", 1.05),
+    Target("direct-random-d32 direct-random-d128", 1.3, figure="cpu"),
+    Target("cold-random-d1", 1.05, "sync"),
+    Target("tmpfs-read-d32 tmpfs-write-d32", 1.0),
+    Target("echo-unix-1 echo-unix-64 echo-unix-1000 echo-unix-10000", 1.05, "epoll"),
+    Target("echo-tcp-1 echo-tcp-64 echo-tcp-1000 echo-tcp-10000", 1.05, "epoll"),
+    Target("pool-read-d32", 0.1, "libuv posix-aio"),
+]
+
+
+class Standing:
+    """A target's figure in one workload, or a single figure."""
+
+    def __init__(self, workload, what, limit, value):
+        self.workload = workload
+        self.what = what
+        self.limit = limit
+        self.value = value
+
+    @property
+    def reached(self):
+        return self.value <= self.limit
+
+
+def ratios(result):
+    by_name = {workload["name"]: workload for workload in result["workloads"]}
+    for target in TARGETS:
+        for name in target.workloads:
+            value = target.measured(by_name[name]) if name in by_name else None
+            if value is not None:
+                # As it is shown, and as the figures to reach are given: in hundredths.
+                yield Standing(name, f"{FIGURES[target.figure]}, to {target.of_best()}",
+                               target.limit, round(value, 2))
+
+
+def most(result, of_cell, wanted=lambda workload: True):
+    """The workload in which this is most for us, and how much."""
+    values = [(of_cell(cell), workload["name"]) for workload in result["workloads"]
+              for name, cell in results.cells(workload).items()
+              if name == results.OURS and wanted(workload)]
+    return max((pair for pair in values if pair[0] is not None), default=None)
+
+
+def single_figures(result):
+    # Timers are armed once: there is nothing steady about them.
+    allocations = most(result, lambda cell: cell.get("allocations_per_operation"),
+                       lambda workload: not workload["name"].startswith("timer-"))
+    if allocations:
+        yield Standing(allocations[1], "heap allocations per operation, the most of all rows", 0,
+                       round(allocations[0], 4))
+    threads = most(result, lambda cell: max(one["threads_idle"] for one in cell["rounds"]),
+                   lambda workload: workload["name"].startswith("cached-"))
+    if threads:
+        yield Standing(threads[1], "threads of a ring with only cached reads", 0, threads[0])
+    for fact in result.get("facts", []):
+        if "limit" in fact:
+            yield Standing(fact["name"], f"{fact['title']}, {fact['unit']}", fact["limit"],
+                           fact["value"])
+
+
+def standings(result):
+    """What the result tells of each; of what was not measured, nothing."""
+    return list(ratios(result)), list(single_figures(result))
