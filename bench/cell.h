@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One cell of the table in one round: a workload over an engine, in a child process, either
- * verified (untimed, data checked) or measured.
+ * verified (untimed, data checked) or measured. Latencies are measured in rounds of their own,
+ * because reading the clock for each operation would be in the other figures.
  */
 #ifndef BENCH_CELL_H
 #define BENCH_CELL_H
 
 #include "driver.h"
+#include "histogram.h"
 
 struct cell {
 	const struct engine *engine;
@@ -14,6 +16,8 @@ struct cell {
 	const struct file *file;
 	unsigned round;
 	double seconds; /* of measurement; what warms up comes on top */
+	/* If there: each operation's time from submission to completion is added to it. */
+	struct histogram *latencies;
 };
 
 struct measurement {
@@ -35,6 +39,13 @@ void bench_cell_probe(const struct cell *cell, struct measurement *measurement);
 /* A thousand operations whose data is checked. Fills in error and message. */
 void bench_cell_verify(const struct cell *cell, struct measurement *measurement);
 
+/*
+ * Repeated when somebody has taken pages of a cached file away in the middle of it, because it says
+ * nothing about cached reads then.
+ */
 void bench_cell_measure(const struct cell *cell, struct measurement *measurement);
+
+/* Whether its operations have latencies that say something. */
+bool bench_cell_latencies(const struct workload *workload);
 
 #endif

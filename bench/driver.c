@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "content.h"
+#include "meter.h"
 
 /* What a slot takes that needs no buffer: the area must not be empty. */
 #define SMALLEST_BUFFER 64U
@@ -106,11 +107,38 @@ static bool turn_into_fsync(struct operation *operation)
 	return written;
 }
 
+/* A durable write begins with its first half and ends with its second. */
+static void note_submission(const struct driver *driver, unsigned batched)
+{
+	uint64_t now = bench_now();
+
+	for (unsigned i = 0; i < batched; i++) {
+		const struct operation *operation = driver->batch[i];
+
+		if (!driver->durable || operation->kind == OPERATION_WRITE)
+			driver->submitted[operation->slot] = now;
+	}
+}
+
+static void note_completion(const struct driver *driver, unsigned count)
+{
+	uint64_t now = bench_now();
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned slot = driver->completions[i].slot;
+
+		if (!driver->durable || driver->operations[slot].kind == OPERATION_FSYNC)
+			bench_histogram_add(driver->latencies, now - driver->submitted[slot]);
+	}
+}
+
 /* Hands the batch over. In flight were, before, so many. */
 static int submit(struct driver *driver, unsigned in_flight, unsigned batched)
 {
 	int error = 0;
 
+	if (driver->submitted)
+		note_submission(driver, batched);
 	if (batched)
 		error = driver->engine->submit(driver->state, driver->batch, batched);
 	driver->in_flight = in_flight + batched;
@@ -141,6 +169,8 @@ int bench_driver_turn(struct driver *driver)
 	count = driver->engine->reap(driver->state, at_least, driver->completions);
 	if (count < 0)
 		return fail(driver, count, "reaping completions");
+	if (driver->latencies)
+		note_completion(driver, (unsigned)count);
 	for (int i = 0; i < count; i++) {
 		const struct completion *completion = &driver->completions[i];
 		struct operation *operation = &driver->operations[completion->slot];
@@ -283,6 +313,12 @@ int bench_driver_open(struct driver *driver, const struct engine *engine,
 	return error ? fail(driver, error, "opening the engine") : 0;
 }
 
+int bench_driver_note_times(struct driver *driver)
+{
+	driver->submitted = calloc(driver->workload->depth, sizeof(*driver->submitted));
+	return driver->submitted ? 0 : fail(driver, -ENOMEM, "preparing");
+}
+
 void bench_driver_close(struct driver *driver)
 {
 	if (driver->state)
@@ -291,6 +327,7 @@ void bench_driver_close(struct driver *driver)
 		close(driver->descriptors[i]);
 	if (driver->buffers != MAP_FAILED)
 		munmap(driver->buffers, driver->buffers_size);
+	free(driver->submitted);
 	free(driver->descriptors);
 	free(driver->completions);
 	free(driver->batch);

@@ -5,12 +5,15 @@
  *
  * One thread, one driver per process. Whatever turn adds per operation is in every figure, so it
  * is kept to a few nanoseconds; main.c measures it with the null engine and the report states it.
+ * Latencies cost two looks at the clock in each turn, and a few nanoseconds per operation: only a
+ * driver that was told to notes the times they take.
  */
 #ifndef BENCH_DRIVER_H
 #define BENCH_DRIVER_H
 
 #include "engine.h"
 #include "files.h"
+#include "histogram.h"
 #include "workload.h"
 
 struct driver {
@@ -34,6 +37,8 @@ struct driver {
 	struct iovec *iovecs;	      /* OPERATION_IOVECS per slot */
 	struct operation **batch;     /* what the next submit hands over */
 	struct completion *completions;
+	uint64_t *submitted;	     /* when, per slot; a null pointer where nobody asks */
+	struct histogram *latencies; /* takes them while it is there; may come and go */
 	int *descriptors;
 	unsigned descriptor_count; /* of those that are open */
 	char *buffers;
@@ -47,6 +52,9 @@ struct driver {
 int bench_driver_open(struct driver *driver, const struct engine *engine,
 		      const struct workload *workload, const struct file *file, unsigned round,
 		      struct message *message);
+
+/* From now on latencies can be taken. Before the start. */
+int bench_driver_note_times(struct driver *driver);
 
 /* Submits the first operations. */
 int bench_driver_start(struct driver *driver);

@@ -22,6 +22,7 @@ struct client {
 	int fd;
 	unsigned received; /* of the answer */
 	uint64_t messages; /* sent so far */
+	uint64_t began;	   /* when the last of them was sent, if it is known */
 };
 
 struct generator {
@@ -29,6 +30,20 @@ struct generator {
 	int epoll_fd;
 	struct client *clients;
 };
+
+/* Something begins, and what was under way is over. The clock is read only for who asks. */
+static void note_time(const struct generator *generator, struct client *client)
+{
+	struct round_trips *round_trips = generator->load->round_trips;
+	uint64_t now;
+
+	if (!round_trips)
+		return;
+	now = bench_now();
+	if (client->began && atomic_load_explicit(&round_trips->wanted, memory_order_relaxed))
+		bench_histogram_add(round_trips->histogram, now - client->began);
+	client->began = now;
+}
 
 static bool dial(const struct generator *generator, struct client *client)
 {
@@ -60,6 +75,7 @@ static bool say(const struct generator *generator, struct client *client)
 {
 	unsigned char message[MESSAGE_SIZE];
 
+	note_time(generator, client);
 	client->messages++;
 	client->received = 0;
 	compose(generator, client, message);
@@ -87,6 +103,7 @@ static bool redial(const struct generator *generator, struct client *client)
 
 	setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(client->fd);
+	note_time(generator, client);
 	return dial(generator, client);
 }
 

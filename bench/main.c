@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cell.h"
+#include "curves.h"
 #include "files.h"
 #include "heap.h"
 #include "network.h"
@@ -18,7 +19,7 @@
 #include "progress.h"
 #include "report.h"
 
-static void list(void)
+static void list(struct run *run)
 {
 	puts("Engines:");
 	for (unsigned i = 0; bench_engines[i]; i++)
@@ -27,6 +28,10 @@ static void list(void)
 	puts("Workloads:");
 	for (const struct workload *workload = bench_workloads; workload->name; workload++)
 		printf("  %-22s %s\n", workload->name, workload->title);
+	puts("Curves:");
+	bench_curves_choose(run);
+	for (unsigned i = 0; i < run->curve_count; i++)
+		printf("  %-22s %s\n", run->curves[i].name, run->curves[i].title);
 }
 
 static void choose_columns(struct run *run)
@@ -69,8 +74,8 @@ static void choose_rows(struct run *run)
 	}
 }
 
-/* What the driver adds to each operation, at the given depth. */
-static double harness_cost(unsigned depth)
+/* What the driver adds to each operation, at the given depth; with or without latencies taken. */
+static double harness_cost(unsigned depth, struct histogram *latencies)
 {
 	const struct workload workload = {
 		.name = "harness",
@@ -81,7 +86,11 @@ static double harness_cost(unsigned depth)
 		.length = 4096,
 	};
 	const struct cell cell = {
-		.engine = &bench_engine_null, .workload = &workload, .seconds = 0.02};
+		.engine = &bench_engine_null,
+		.workload = &workload,
+		.seconds = 0.02,
+		.latencies = latencies,
+	};
 	struct cell_result *result = calloc(1, sizeof(*result));
 	double cost = -1;
 
@@ -121,23 +130,33 @@ static void verify_row(const struct run *run, struct row *row, const struct file
 	}
 }
 
-/*
- * Somebody may take pages of a cached file away in the middle of a round, which then says nothing
- * about cached reads.
- */
-static void measure_undisturbed(const struct cell *cell, struct measurement *measurement)
+/* One engine's turn in a round whose throughput counts, or, after these, whose latencies do. */
+static void run_turn(const struct run *run, const struct cell *cell, struct cell_result *result,
+		     struct progress *progress)
 {
-	const unsigned tries = 10;
-	unsigned n = 0;
+	unsigned rounds = run->options->rounds;
+	bool latency = cell->round >= rounds;
+	struct cell round = *cell;
+	struct measurement measurement;
+	char what[32];
 
-	do
-		bench_cell_measure(cell, measurement);
-	while (!measurement->error && measurement->evicted && ++n < tries);
-	if (measurement->error || !measurement->evicted)
+	if (result->error) {
+		bench_progress_skip(progress, 1);
 		return;
-	measurement->error = -EAGAIN;
-	snprintf(measurement->message.text, sizeof(measurement->message.text),
-		 "the file does not stay in the page cache: tried %u times", tries);
+	}
+	if (latency) {
+		round.latencies = &result->latencies;
+		snprintf(what, sizeof(what), "latencies, %u of %u", cell->round - rounds + 1,
+			 run->options->latency_rounds);
+	} else {
+		snprintf(what, sizeof(what), "round %u of %u", cell->round + 1, rounds);
+	}
+	bench_progress_step(progress, cell->workload->name, cell->engine->name, what);
+	bench_cell_measure(&round, &measurement);
+	if (measurement.error)
+		give_up(result, &measurement);
+	else if (!latency)
+		result->measurements[result->rounds++] = measurement;
 }
 
 /*
@@ -149,8 +168,6 @@ static void run_round(const struct run *run, struct row *row, const struct file 
 {
 	for (unsigned turn = 0; turn < run->column_count; turn++) {
 		unsigned i = (turn + round) % run->column_count;
-		struct cell_result *result = &row->results[i];
-		struct measurement *measurement = &result->measurements[round];
 		const struct cell cell = {
 			.engine = run->columns[i].engine,
 			.workload = row->workload,
@@ -158,22 +175,18 @@ static void run_round(const struct run *run, struct row *row, const struct file 
 			.round = round,
 			.seconds = run->options->seconds,
 		};
-		char what[32];
 
-		if (!result->applies)
-			continue;
-		if (result->error) {
-			bench_progress_skip(progress, 1);
-			continue;
-		}
-		snprintf(what, sizeof(what), "round %u of %u", round + 1, run->options->rounds);
-		bench_progress_step(progress, row->workload->name, cell.engine->name, what);
-		measure_undisturbed(&cell, measurement);
-		if (measurement->error)
-			give_up(result, measurement);
-		else
-			result->rounds++;
+		if (row->results[i].applies)
+			run_turn(run, &cell, &row->results[i], progress);
 	}
+}
+
+static unsigned rounds_of(const struct run *run, const struct row *row)
+{
+	const struct options *options = run->options;
+
+	return options->rounds +
+	       (bench_cell_latencies(row->workload) ? options->latency_rounds : 0);
 }
 
 static unsigned applicable(const struct run *run, const struct row *row)
@@ -202,15 +215,15 @@ static void run_row(struct run *run, struct row *row, struct files *files,
 		row->absent = true;
 		for (unsigned i = 0; i < run->column_count; i++)
 			row->results[i].applies = false;
-		bench_progress_skip(progress, engines * (run->options->rounds + 1));
+		bench_progress_skip(progress, engines * (rounds_of(run, row) + 1));
 		return;
 	}
 	verify_row(run, row, file, progress);
-	for (unsigned round = 0; round < run->options->rounds; round++)
+	for (unsigned round = 0; round < rounds_of(run, row); round++)
 		run_round(run, row, file, round, progress);
 }
 
-static void run_rows(struct run *run)
+static void run_all(struct run *run)
 {
 	struct files files = {
 		.directory = run->options->directory,
@@ -218,15 +231,16 @@ static void run_rows(struct run *run)
 		.large_size = run->options->large_size,
 	};
 	struct progress progress;
-	unsigned steps = 0;
+	unsigned steps = bench_curves_steps(run);
 
 	for (unsigned i = 0; i < FILE_COUNT; i++)
 		files.files[i].fd = -1;
 	for (unsigned r = 0; r < run->row_count; r++)
-		steps += applicable(run, &run->rows[r]) * (run->options->rounds + 1);
+		steps += applicable(run, &run->rows[r]) * (rounds_of(run, &run->rows[r]) + 1);
 	bench_progress_begin(&progress, steps);
 	for (unsigned r = 0; r < run->row_count; r++)
 		run_row(run, &run->rows[r], &files, &progress);
+	bench_curves_run(run, &files, &progress);
 	bench_progress_end(&progress);
 }
 
@@ -253,14 +267,16 @@ static bool complete(const struct run *run)
 
 static void carry_out(struct run *run)
 {
+	struct histogram *latencies = &run->harness_latencies;
 	struct machine_usage before, after;
 
 	bench_machine_describe(&run->machine, run->options->directory);
 	run->allocations_counted = bench_heap_counts();
-	run->harness_deep = harness_cost(32);
-	run->harness_single = harness_cost(1);
+	run->harness_deep = harness_cost(32, NULL);
+	run->harness_single = harness_cost(1, NULL);
+	run->harness_latency = harness_cost(1, latencies) - run->harness_single;
 	bench_machine_usage(&before);
-	run_rows(run);
+	run_all(run);
 	bench_machine_usage(&after);
 	run->foreign = foreign_share(&before, &after);
 }
@@ -271,7 +287,7 @@ static bool sensible(const struct run *run)
 	const struct options *options = run->options;
 	FILE *json;
 
-	if (!run->column_count || !run->row_count) {
+	if (!run->column_count || !(run->row_count + run->curve_count)) {
 		fprintf(stderr, "asyncring-bench: nothing matches '%s' (see --list)\n",
 			run->column_count ? options->workloads : options->engines);
 		return false;
@@ -316,18 +332,20 @@ int main(int argc, char **argv)
 	default:
 		return 2;
 	}
-	if (options.list) {
-		list();
-		return 0;
-	}
 	run = calloc(1, sizeof(*run));
 	if (!run) {
 		fprintf(stderr, "asyncring-bench: %s\n", strerror(ENOMEM));
 		return 1;
 	}
 	run->options = &options;
+	if (options.list) {
+		list(run);
+		free(run);
+		return 0;
+	}
 	choose_columns(run);
 	choose_rows(run);
+	bench_curves_choose(run);
 	if (sensible(run)) {
 		carry_out(run);
 		status = report(run) && complete(run) ? 0 : 1;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -30,6 +31,7 @@ struct server {
 	unsigned count;
 	pid_t load;
 	struct latency latency;
+	struct round_trips *round_trips; /* shared with the load; a null pointer if nobody asks */
 };
 
 static int fail(struct measurement *measurement, int error, const char *what)
@@ -103,6 +105,26 @@ static int take_connections(struct server *server, unsigned count)
 	return 0;
 }
 
+static int share_round_trips(struct server *server)
+{
+	void *memory = mmap(NULL, sizeof(*server->round_trips), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	server->round_trips = memory;
+	server->round_trips->histogram = server->cell->latencies;
+	return 0;
+}
+
+/* From here on, or up to here, how long things take is noted. */
+static void note_latencies(struct server *server, bool wanted)
+{
+	if (server->round_trips)
+		atomic_store_explicit(&server->round_trips->wanted, wanted, memory_order_relaxed);
+	server->latency.histogram = wanted ? server->cell->latencies : NULL;
+}
+
 static int begin(struct server *server, struct measurement *measurement)
 {
 	const struct workload *workload = server->cell->workload;
@@ -117,6 +139,11 @@ static int begin(struct server *server, struct measurement *measurement)
 
 	if (error)
 		return fail(measurement, error, "listening");
+	if (server->cell->latencies && workload->kind != OPERATION_WAKE)
+		error = share_round_trips(server);
+	if (error)
+		return fail(measurement, error, "mmap");
+	load.round_trips = server->round_trips;
 	server->load = bench_load_start(&load);
 	if (server->load < 0)
 		return fail(measurement, server->load, "starting the other end");
@@ -157,6 +184,7 @@ static int measure(struct server *server, struct measurement *measurement)
 	if (error)
 		return fail(measurement, error, "serving");
 	server->latency.nanoseconds = 0;
+	note_latencies(server, true);
 	allocations = bench_heap_allocations();
 	cpu = bench_cpu_seconds();
 	start = bench_now();
@@ -164,6 +192,7 @@ static int measure(struct server *server, struct measurement *measurement)
 	measurement->seconds = (double)(bench_now() - start) / NANOSECONDS;
 	measurement->cpu_seconds = bench_cpu_seconds() - cpu;
 	measurement->allocations = bench_heap_allocations() - allocations;
+	note_latencies(server, false);
 	measurement->threads_idle = bench_other_threads();
 	if (server->cell->workload->kind == OPERATION_WAKE)
 		measurement->seconds = (double)server->latency.nanoseconds / NANOSECONDS;

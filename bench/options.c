@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "figures.h"
 #include "stats.h"
 
 static const char help[] =
@@ -17,14 +18,19 @@ static const char help[] =
 	"per operation, the best of the others being 1.00. Lower is better.\n"
 	"\n"
 	"  -e, --engine=GLOBS    only these engines, as in 'asyncring,lib*' (default: all)\n"
-	"  -w, --workload=GLOBS  only these workloads, as in 'nop-*,*-d1' (default: all)\n"
-	"  -r, --rounds=N        rounds of each cell, whose median counts (default: 7)\n"
-	"  -s, --seconds=S       seconds per cell and round (default: 0.5)\n"
+	"  -w, --workload=GLOBS  only these workloads and curves, as in 'nop-*,*-d1' (default: all)\n"
+	"  -r, --rounds=N        rounds of each cell, whose median counts (default: 5)\n"
+	"  -s, --seconds=S       seconds per cell and round (default: 0.25)\n"
+	"      --latency-rounds=N  rounds of each cell after these in which each operation's latency\n"
+	"                        is taken; 0 for none (default: 2)\n"
+	"      --curve-rounds=N  rounds of each point of the curves, throughput against operations in\n"
+	"                        flight or connections; 0 for none (default: 3)\n"
 	"  -d, --dir=DIR         where to make the test files: on the file system to be measured,\n"
 	"                        with 2 GiB free (default: the current directory)\n"
 	"      --tmpfs=DIR       a directory on a tmpfs (default: /dev/shm)\n"
 	"  -j, --json=FILE       write every round, and the machine it ran on, to FILE as JSON\n"
-	"  -q, --quick           5 rounds of 0.1 s, a smaller file: for a first look, under 2 minutes\n"
+	"  -q, --quick           3 rounds of 0.06 s, one of latencies, curves and a smaller file: for\n"
+	"                        a first look, under 2 minutes\n"
 	"  -l, --list            list engines and workloads\n"
 	"  -h, --help            this text\n"
 	"\n"
@@ -56,16 +62,17 @@ bool bench_options_choose(const char *globs, const char *name)
 	return false;
 }
 
-static bool parse_rounds(struct options *options, const char *text)
+static bool parse_count(unsigned *count, unsigned least, unsigned most, const char *option,
+			const char *text)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	options->rounds = (unsigned)value;
-	if (*text && !*end && value >= 1 && value <= ROUNDS_MAX)
+	*count = (unsigned)value;
+	if (*text && !*end && value >= least && value <= most)
 		return true;
-	fprintf(stderr, "asyncring-bench: --rounds takes a number from 1 to %d, not '%s'\n",
-		ROUNDS_MAX, text);
+	fprintf(stderr, "asyncring-bench: --%s takes a number from %u to %u, not '%s'\n", option,
+		least, most, text);
 	return false;
 }
 
@@ -83,12 +90,14 @@ static bool parse_seconds(struct options *options, const char *text)
 
 static void make_quick(struct options *options)
 {
-	options->rounds = 5;
-	options->seconds = 0.1;
+	options->rounds = 3;
+	options->seconds = 0.06;
+	options->latency_rounds = 1;
+	options->curve_rounds = 1;
 	options->large_size = UINT64_C(256) << 20;
 }
 
-enum { OPTION_TMPFS = 256 };
+enum { OPTION_TMPFS = 256, OPTION_LATENCY_ROUNDS, OPTION_CURVE_ROUNDS };
 
 static const struct option long_options[] = {
 	{"engine", required_argument, NULL, 'e'},
@@ -96,6 +105,8 @@ static const struct option long_options[] = {
 	{"rounds", required_argument, NULL, 'r'},
 	{"seconds", required_argument, NULL, 's'},
 	{"dir", required_argument, NULL, 'd'},
+	{"latency-rounds", required_argument, NULL, OPTION_LATENCY_ROUNDS},
+	{"curve-rounds", required_argument, NULL, OPTION_CURVE_ROUNDS},
 	{"tmpfs", required_argument, NULL, OPTION_TMPFS},
 	{"json", required_argument, NULL, 'j'},
 	{"quick", no_argument, NULL, 'q'},
@@ -115,12 +126,18 @@ static bool apply(struct options *options, int option, const char *argument)
 		options->workloads = argument;
 		return true;
 	case 'r':
-		return parse_rounds(options, argument);
+		return parse_count(&options->rounds, 1, ROUNDS_MAX, "rounds", argument);
 	case 's':
 		return parse_seconds(options, argument);
 	case 'd':
 		options->directory = argument;
 		return true;
+	case OPTION_LATENCY_ROUNDS:
+		return parse_count(&options->latency_rounds, 0, ROUNDS_MAX, "latency-rounds",
+				   argument);
+	case OPTION_CURVE_ROUNDS:
+		return parse_count(&options->curve_rounds, 0, VALUE_ROUNDS_MAX, "curve-rounds",
+				   argument);
 	case OPTION_TMPFS:
 		options->tmpfs_directory = argument;
 		return true;
@@ -149,8 +166,10 @@ enum options_outcome bench_options_parse(struct options *options, int argc, char
 		.workloads = "*",
 		.directory = ".",
 		.tmpfs_directory = "/dev/shm",
-		.rounds = 7,
-		.seconds = 0.5,
+		.rounds = 5,
+		.seconds = 0.25,
+		.latency_rounds = 2,
+		.curve_rounds = 3,
 		.large_size = UINT64_C(1) << 30,
 	};
 	while (good && (option = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {

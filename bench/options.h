@@ -15,8 +15,10 @@ struct options {
 	const char *tmpfs_directory;
 	const char *json; /* where to write the results, or NULL */
 	unsigned rounds;
-	double seconds;	     /* of measurement per cell and round */
-	uint64_t large_size; /* bytes of the file for cold and direct reads */
+	unsigned latency_rounds; /* 0: no latencies */
+	unsigned curve_rounds;	 /* 0: no curves */
+	double seconds;		 /* of measurement per cell and round */
+	uint64_t large_size;	 /* bytes of the file for cold and direct reads */
 	bool list;
 };
 

@@ -8,11 +8,12 @@
 
 #include <stdio.h>
 
+#include "figures.h"
 #include "machine.h"
 #include "options.h"
 #include "stats.h"
 
-#define ENGINES_MAX   8
+#define ENGINES_MAX   SERIES_MAX
 #define WORKLOADS_MAX 48
 
 struct column {
@@ -31,20 +32,32 @@ struct row {
 struct run {
 	const struct options *options;
 	struct machine machine;
-	double foreign;	       /* share of all CPU time that others took during the run */
-	double harness_deep;   /* nanoseconds per operation at depth 32 */
-	double harness_single; /* the same, one operation at a time */
+	double foreign;		/* share of all CPU time that others took during the run */
+	double harness_deep;	/* nanoseconds per operation at depth 32 */
+	double harness_single;	/* the same, one operation at a time */
+	double harness_latency; /* what an operation's latency costs on top, one at a time */
+	struct histogram harness_latencies; /* nobody looks at these */
 	bool allocations_counted;
 	struct column columns[ENGINES_MAX];
 	unsigned column_count;
 	struct row rows[WORKLOADS_MAX];
 	unsigned row_count;
+	struct curve curves[CURVES_MAX];
+	unsigned curve_count;
+	struct fact facts[FACTS_MAX];
+	unsigned fact_count;
 };
 
 /* The column of the best engine but ours, or -1 where no other has figures. */
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure);
 
 void bench_report_tables(const struct run *run, FILE *out);
+
+struct json_t;
+
+/* The curves and facts of the run, as arrays. */
+struct json_t *bench_curves_json(const struct run *run);
+struct json_t *bench_facts_json(const struct run *run);
 
 /* 0 or a negative errno. */
 int bench_report_json(const struct run *run, const char *path);

@@ -76,6 +76,20 @@ static json_t *figure_json(const struct run *run, const struct row *row,
 	return json;
 }
 
+/* In nanoseconds. */
+static json_t *latency_json(const struct histogram *latencies)
+{
+	json_t *json = json_object();
+
+	add_integer(json, "count", (long long)latencies->count);
+	add_real(json, "p50", bench_histogram_quantile(latencies, 0.5));
+	add_real(json, "p90", bench_histogram_quantile(latencies, 0.9));
+	add_real(json, "p99", bench_histogram_quantile(latencies, 0.99));
+	add_real(json, "p999", bench_histogram_quantile(latencies, 0.999));
+	add_real(json, "max", (double)latencies->longest);
+	return json;
+}
+
 static json_t *result_json(const struct run *run, const struct row *row, unsigned column)
 {
 	const struct cell_result *result = &row->results[column];
@@ -92,6 +106,8 @@ static json_t *result_json(const struct run *run, const struct row *row, unsigne
 	if (run->allocations_counted)
 		add_real(json, "allocations_per_operation",
 			 bench_median(result, FIGURE_ALLOCATIONS));
+	if (result->latencies.count)
+		json_object_set_new(json, "latency", latency_json(&result->latencies));
 	rounds = json_array();
 	for (unsigned i = 0; i < result->rounds; i++)
 		json_array_append_new(rounds, round_json(&result->measurements[i]));
@@ -130,15 +146,20 @@ static json_t *run_json(const struct run *run)
 	json_object_set_new(json, "machine", machine_json(&run->machine));
 	add_integer(json, "rounds", run->options->rounds);
 	add_real(json, "seconds_per_round", run->options->seconds);
+	add_integer(json, "latency_rounds", run->options->latency_rounds);
+	add_integer(json, "curve_rounds", run->options->curve_rounds);
 	add_real(json, "cpu_share_of_others", run->foreign);
 	add_real(json, "harness_ns_at_depth_32", run->harness_deep);
 	add_real(json, "harness_ns_at_depth_1", run->harness_single);
+	add_real(json, "harness_ns_of_latency", run->harness_latency);
 	for (unsigned i = 0; i < run->column_count; i++)
 		json_array_append_new(columns, column_json(&run->columns[i]));
 	json_object_set_new(json, "engines", columns);
 	for (unsigned i = 0; i < run->row_count; i++)
 		json_array_append_new(rows, row_json(run, &run->rows[i]));
 	json_object_set_new(json, "workloads", rows);
+	json_object_set_new(json, "curves", bench_curves_json(run));
+	json_object_set_new(json, "facts", bench_facts_json(run));
 	return json;
 }
 

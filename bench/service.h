@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "meter.h"
 
 /* Bytes of a message, and of the buffers: there is room for more, as there is in practice. */
@@ -17,7 +18,15 @@
 #define BUFFER_SIZE  256U
 
 struct latency {
-	uint64_t nanoseconds; /* all together */
+	uint64_t nanoseconds;	     /* all together */
+	struct histogram *histogram; /* or NULL */
+};
+
+/* Timers number n of which ought to fire at the time earliest + n * step. */
+struct lateness {
+	uint64_t earliest;
+	uint64_t step;
+	struct histogram *histogram;
 };
 
 struct service_setup {
@@ -47,7 +56,8 @@ struct service {
 
 /* Timers are numbered from 0; each is armed once. */
 struct timer_service {
-	int (*open)(void **state, unsigned count);
+	/* Lateness: a null pointer, or takes how late each is told to have fired. */
+	int (*open)(void **state, unsigned count, const struct lateness *lateness);
 	/* At this time of the monotonic clock. It may be queued up to the next await. */
 	int (*arm)(void *state, unsigned number, uint64_t expiry);
 	int (*cancel)(void *state, unsigned number);
@@ -62,7 +72,17 @@ static inline void bench_service_note(struct latency *latency, const void *messa
 	uint64_t sent;
 
 	__builtin_memcpy(&sent, message, sizeof(sent));
-	latency->nanoseconds += bench_now() - sent;
+	sent = bench_now() - sent;
+	latency->nanoseconds += sent;
+	if (latency->histogram)
+		bench_histogram_add(latency->histogram, sent);
+}
+
+static inline void bench_timer_note(const struct lateness *lateness, uint64_t number)
+{
+	uint64_t expiry = lateness->earliest + number * lateness->step, now = bench_now();
+
+	bench_histogram_add(lateness->histogram, now > expiry ? now - expiry : 0);
 }
 
 extern const struct service bench_service_asyncring;

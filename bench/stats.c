@@ -2,6 +2,7 @@
 #include "stats.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 double bench_figure(const struct measurement *measurement, enum figure figure)
 {
@@ -31,17 +32,30 @@ static void sorted(const struct cell_result *result, enum figure figure, double 
 	qsort(values, result->rounds, sizeof(*values), compare);
 }
 
+static double middle_of(const double *values, unsigned count)
+{
+	if (!count)
+		return 0;
+	if (count % 2)
+		return values[count / 2];
+	return (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+double bench_median_of(const double *values, unsigned count)
+{
+	double ordered[ROUNDS_MAX];
+
+	memcpy(ordered, values, count * sizeof(*values));
+	qsort(ordered, count, sizeof(*ordered), compare);
+	return middle_of(ordered, count);
+}
+
 double bench_median(const struct cell_result *result, enum figure figure)
 {
 	double values[ROUNDS_MAX];
-	unsigned middle = result->rounds / 2;
 
-	if (!result->rounds)
-		return 0;
 	sorted(result, figure, values);
-	if (result->rounds % 2)
-		return values[middle];
-	return (values[middle - 1] + values[middle]) / 2;
+	return middle_of(values, result->rounds);
 }
 
 double bench_spread(const struct cell_result *result, enum figure figure)

@@ -22,9 +22,13 @@ struct cell_result {
 	struct message message;
 	unsigned rounds; /* of measurements that are there */
 	struct measurement measurements[ROUNDS_MAX];
+	struct histogram latencies; /* of rounds that are not among these */
 };
 
 double bench_figure(const struct measurement *measurement, enum figure figure);
+
+/* Of at most ROUNDS_MAX values in any order; of none: 0. */
+double bench_median_of(const double *values, unsigned count);
 
 /* The median over the rounds. */
 double bench_median(const struct cell_result *result, enum figure figure);

@@ -20,10 +20,11 @@ struct ring_timers {
 	unsigned queued; /* SQEs, and how many of them have to end before long */
 	unsigned cancelled;
 	unsigned ended;
+	const struct lateness *lateness;	    /* or NULL */
 	struct __kernel_timespec times[SQ_ENTRIES]; /* of the SQEs that are queued */
 };
 
-static int timers_open(void **state, unsigned count)
+static int timers_open(void **state, unsigned count, const struct lateness *lateness)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -41,6 +42,7 @@ static int timers_open(void **state, unsigned count)
 		free(timers);
 		return error;
 	}
+	timers->lateness = lateness;
 	*state = timers;
 	return 0;
 }
@@ -58,6 +60,8 @@ static int turn(struct ring_timers *timers, unsigned wait)
 	io_uring_for_each_cqe (&timers->ring, head, cqe) {
 		if (cqe->user_data == REMOVAL || (cqe->res != -ETIME && cqe->res != -ECANCELED))
 			return cqe->res < 0 ? cqe->res : -EIO;
+		if (timers->lateness)
+			bench_timer_note(timers->lateness, cqe->user_data);
 		seen++;
 	}
 	io_uring_cq_advance(&timers->ring, seen);

@@ -11,10 +11,11 @@
 struct libuv_timers {
 	uv_loop_t loop;
 	unsigned ended;
+	const struct lateness *lateness; /* or NULL */
 	uv_timer_t timers[];
 };
 
-static int timers_open(void **state, unsigned count)
+static int timers_open(void **state, unsigned count, const struct lateness *lateness)
 {
 	struct libuv_timers *timers = calloc(1, sizeof(*timers) + count * sizeof(uv_timer_t));
 	int error;
@@ -27,6 +28,7 @@ static int timers_open(void **state, unsigned count)
 		return error;
 	}
 	timers->loop.data = timers;
+	timers->lateness = lateness;
 	*state = timers;
 	return 0;
 }
@@ -35,6 +37,8 @@ static void fired(uv_timer_t *timer)
 {
 	struct libuv_timers *timers = timer->loop->data;
 
+	if (timers->lateness)
+		bench_timer_note(timers->lateness, (uint64_t)(timer - timers->timers));
 	timers->ended++;
 }
 
