@@ -14,21 +14,8 @@ struct block {
 	struct request requests[];
 };
 
-/* Small ones at first: most rings never have many requests at a time. */
-enum { BLOCK_BYTES_FIRST = 2048, BLOCK_BYTES_MAX = 16384 };
-
-static size_t next_block_bytes(const struct ring *ring)
-{
-	size_t bytes = BLOCK_BYTES_FIRST;
-	const struct list *node;
-
-	list_for_each (node, &ring->request_blocks) {
-		bytes *= 2;
-		if (bytes == BLOCK_BYTES_MAX)
-			break;
-	}
-	return bytes;
-}
+/* The first is small: most rings never have many requests at a time. */
+enum { BLOCK_BYTES_FIRST = 2048, BLOCK_BYTES = 16384 };
 
 static struct request *refill(struct ring *ring)
 {
@@ -40,7 +27,7 @@ static struct request *refill(struct ring *ring)
 
 	if (returned)
 		return returned;
-	bytes = next_block_bytes(ring);
+	bytes = list_empty(&ring->request_blocks) ? BLOCK_BYTES_FIRST : BLOCK_BYTES;
 	count = (bytes - sizeof(*block)) / sizeof(struct request);
 	block = asyncring__alloc_zeroed(1, bytes);
 	if (!block)
