@@ -29,9 +29,11 @@ static int ring_open(void **state, const struct engine_setup *setup)
 		return -ENOMEM;
 	engine->depth = setup->depth;
 	engine->watched = setup->watched;
+	/* Entries are free again some time after their completions are there. */
 	if (setup->watched)
-		flags = IORING_SETUP_SQPOLL;
-	error = io_uring_queue_init(setup->depth, &engine->ring, flags);
+		error = io_uring_queue_init(2 * setup->depth, &engine->ring, IORING_SETUP_SQPOLL);
+	else
+		error = io_uring_queue_init(setup->depth, &engine->ring, flags);
 	if (error == -EINVAL && !setup->watched) /* older than these flags */
 		error = io_uring_queue_init(setup->depth, &engine->ring, 0);
 	if (error) {

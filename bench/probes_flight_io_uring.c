@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 
 #include "footprint.h"
 #include "meter.h"
@@ -17,7 +16,6 @@
 #define CANCELLED    20000U /* at most, and for SHARE of the time of the probe */
 #define SHARE	     0.2
 #define CANCELLATION UINT64_MAX
-#define BLOCK	     4096U
 
 static const struct __kernel_timespec an_hour = {.tv_sec = 3600};
 
@@ -140,55 +138,8 @@ static int hold_timeouts(const struct probe_task *task, double *values)
 	return hold(task, -1, values);
 }
 
-static int reap_reads(struct io_uring *ring, unsigned count)
-{
-	while (count) {
-		struct io_uring_cqe *cqe;
-		int error = io_uring_wait_cqe(ring, &cqe);
-
-		if (error)
-			return error;
-		if (cqe->res != (int)BLOCK)
-			return cqe->res < 0 ? cqe->res : -EIO;
-		io_uring_cqe_seen(ring, cqe);
-		count--;
-	}
-	return 0;
-}
-
-/* x reads of what is not in the page cache, at once; memory as above. */
-static int hold_cold_reads(const struct probe_task *task, double *values)
-{
-	unsigned blocks = (unsigned)(task->large->size / BLOCK);
-	static char buffer[BLOCK];
-	struct rusage before, after;
-	struct io_uring ring;
-	double memory, kernel;
-	int error = open_ring(&ring);
-
-	if (error)
-		return error;
-	getrusage(RUSAGE_SELF, &before);
-	memory = bench_memory();
-	kernel = bench_kernel_memory();
-	for (unsigned i = 0; i < task->x; i++)
-		io_uring_prep_read(io_uring_get_sqe(&ring), task->large->fd, buffer, BLOCK,
-				   (uint64_t)(i * 2654435761U % blocks) * BLOCK);
-	if (io_uring_submit(&ring) != (int)task->x)
-		return -EIO;
-	values[3] = (bench_memory() - memory) / task->x;
-	values[4] = values[3] + (bench_kernel_memory() - kernel) / task->x;
-	error = reap_reads(&ring, task->x);
-	getrusage(RUSAGE_SELF, &after);
-	if (!error && after.ru_inblock - before.ru_inblock < (long)(task->x / 2) * BLOCK / 512)
-		error = -ENODATA;
-	io_uring_queue_exit(&ring);
-	return error;
-}
-
 const struct probe bench_probes_flight_io_uring[] = {
 	{"flight-polls", hold_polls},
 	{"flight-timeouts", hold_timeouts},
-	{"flight-cold-reads", hold_cold_reads},
 	{.name = NULL},
 };

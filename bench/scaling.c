@@ -109,8 +109,6 @@ static const struct fact_plan fact_plans[] = {
 	 "memory per request in flight, a million timeouts", "bytes", true, 256},
 	{"flight-timeouts", 1000000, 4, "timeout-memory-kernel",
 	 "the same with what the kernel keeps for it", "bytes"},
-	{"flight-cold-reads", 30000, 3, "cold-read-memory",
-	 "memory per request in flight, 30,000 cold reads", "bytes", true, 256},
 	{"loaded-read", 0, 2, "loaded-read-p50",
 	 "cached read while 1,000 cold reads and 100 fsyncs are queued on another ring, median",
 	 "us"},
