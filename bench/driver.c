@@ -294,7 +294,11 @@ int bench_driver_open(struct driver *driver, const struct engine *engine,
 		      const struct workload *workload, const struct file *file, unsigned round,
 		      struct message *message)
 {
-	struct engine_setup setup = {.depth = workload->depth, .sleeps = workload->sleeps};
+	struct engine_setup setup = {
+		.depth = workload->depth,
+		.sleeps = workload->sleeps,
+		.watched = workload->watched,
+	};
 	int error;
 
 	*driver = (struct driver){

@@ -70,8 +70,11 @@ struct engine_setup {
 	 * their own default, which is better for work that never sleeps.
 	 */
 	bool sleeps;
+	/* Where an interface has that: nobody calls the kernel to submit, a thread of it looks. */
+	bool watched;
 };
 
+struct probe;
 struct service;
 struct timer_service;
 
@@ -85,6 +88,9 @@ struct engine {
 	/* Where it supports connections, or timers. */
 	const struct service *service;
 	const struct timer_service *timers;
+
+	/* Where it has rings: what is measured of them besides; ends with a null pointer. */
+	const struct probe *const *probes;
 
 	/* Sets *state; a null pointer where files are not supported. The answer to "does this
 	 * machine have it?" is whether this succeeds. */

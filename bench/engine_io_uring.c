@@ -9,11 +9,13 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "probe.h"
 #include "service.h"
 
 struct ring_engine {
 	struct io_uring ring;
 	unsigned depth;
+	bool watched; /* completions are looked for, too: no call at all */
 };
 
 static int ring_open(void **state, const struct engine_setup *setup)
@@ -26,8 +28,13 @@ static int ring_open(void **state, const struct engine_setup *setup)
 	if (!engine)
 		return -ENOMEM;
 	engine->depth = setup->depth;
-	error = io_uring_queue_init(setup->depth, &engine->ring, flags);
-	if (error == -EINVAL) /* older than these flags */
+	engine->watched = setup->watched;
+	/* Entries are free again some time after their completions are there. */
+	if (setup->watched)
+		error = io_uring_queue_init(2 * setup->depth, &engine->ring, IORING_SETUP_SQPOLL);
+	else
+		error = io_uring_queue_init(setup->depth, &engine->ring, flags);
+	if (error == -EINVAL && !setup->watched) /* older than these flags */
 		error = io_uring_queue_init(setup->depth, &engine->ring, 0);
 	if (error) {
 		free(engine);
@@ -81,6 +88,15 @@ static int ring_submit(void *state, struct operation *const *batch, unsigned cou
 	return 0;
 }
 
+static int submit_and_look(struct io_uring *ring, unsigned at_least)
+{
+	int result = io_uring_submit(ring);
+
+	while (result >= 0 && io_uring_cq_ready(ring) < at_least)
+		continue;
+	return result;
+}
+
 static int ring_reap(void *state, unsigned at_least, struct completion *completions)
 {
 	struct ring_engine *engine = state;
@@ -89,7 +105,8 @@ static int ring_reap(void *state, unsigned at_least, struct completion *completi
 	int result;
 
 	do
-		result = io_uring_submit_and_wait(&engine->ring, at_least);
+		result = engine->watched ? submit_and_look(&engine->ring, at_least)
+					 : io_uring_submit_and_wait(&engine->ring, at_least);
 	while (result == -EINTR);
 	if (result < 0)
 		return result;
@@ -116,6 +133,14 @@ static const char *ring_version(void)
 	return BENCH_VERSION_io_uring;
 }
 
+static const struct probe *const probes[] = {
+	bench_probes_rings_io_uring,
+	bench_probes_flight_io_uring,
+	bench_probes_threads_io_uring,
+	bench_probes_load_io_uring,
+	NULL,
+};
+
 const struct engine bench_engine_io_uring = {
 	.name = "io_uring",
 	.version = ring_version,
@@ -123,6 +148,7 @@ const struct engine bench_engine_io_uring = {
 		     SUPPORTS_CONNECTIONS | SUPPORTS_TIMERS,
 	.service = &bench_service_io_uring,
 	.timers = &bench_timers_io_uring,
+	.probes = probes,
 	.open = ring_open,
 	.submit = ring_submit,
 	.reap = ring_reap,

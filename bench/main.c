@@ -18,6 +18,7 @@
 #include "options.h"
 #include "progress.h"
 #include "report.h"
+#include "scaling.h"
 
 static void list(struct run *run)
 {
@@ -30,6 +31,7 @@ static void list(struct run *run)
 		printf("  %-22s %s\n", workload->name, workload->title);
 	puts("Curves:");
 	bench_curves_choose(run);
+	bench_scaling_choose(run);
 	for (unsigned i = 0; i < run->curve_count; i++)
 		printf("  %-22s %s\n", run->curves[i].name, run->curves[i].title);
 }
@@ -231,7 +233,7 @@ static void run_all(struct run *run)
 		.large_size = run->options->large_size,
 	};
 	struct progress progress;
-	unsigned steps = bench_curves_steps(run);
+	unsigned steps = bench_curves_steps(run) + bench_scaling_steps(run);
 
 	for (unsigned i = 0; i < FILE_COUNT; i++)
 		files.files[i].fd = -1;
@@ -241,6 +243,7 @@ static void run_all(struct run *run)
 	for (unsigned r = 0; r < run->row_count; r++)
 		run_row(run, &run->rows[r], &files, &progress);
 	bench_curves_run(run, &files, &progress);
+	bench_scaling_run(run, &files, &progress);
 	bench_progress_end(&progress);
 }
 
@@ -287,7 +290,7 @@ static bool sensible(const struct run *run)
 	const struct options *options = run->options;
 	FILE *json;
 
-	if (!run->column_count || !(run->row_count + run->curve_count)) {
+	if (!run->column_count || !(run->row_count + run->curve_count + run->fact_count)) {
 		fprintf(stderr, "asyncring-bench: nothing matches '%s' (see --list)\n",
 			run->column_count ? options->workloads : options->engines);
 		return false;
@@ -346,6 +349,7 @@ int main(int argc, char **argv)
 	choose_columns(run);
 	choose_rows(run);
 	bench_curves_choose(run);
+	bench_scaling_choose(run);
 	if (sensible(run)) {
 		carry_out(run);
 		status = report(run) && complete(run) ? 0 : 1;

@@ -52,6 +52,7 @@ struct workload {
 	bool durable; /* each write is followed by an fsync; both together are one operation */
 	bool sleeps;  /* the operations wait for a device */
 	bool tcp;     /* connections: over the loopback device, not UNIX sockets */
+	bool watched; /* submitted without a call: a thread looks (SQPOLL) */
 	bool oneshot; /* connections: each receive is asked for, where there is another way */
 };
 

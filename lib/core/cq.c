@@ -12,6 +12,8 @@
  * The application's head is loaded with acquire: pairs with its release after reading a CQE, whose
  * slot may be overwritten from then on.
  */
+#include <string.h>
+
 #include "../engine/poller.h"
 #include "core.h"
 #include "statistics.h"
@@ -63,12 +65,20 @@ static void write_cqe(struct asyncring_cqe *cqe, const struct completion *comple
 	cqe->flags = completion->flags;
 }
 
+static const uint64_t *extra_of(const struct completion *completion)
+{
+	static const uint64_t none[2];
+
+	if (!completion->large)
+		return none;
+	if (completion->of_request)
+		return request_extra(container_of(completion, struct request, completion));
+	return container_of(completion, struct large_completion, completion)->extra;
+}
+
 static void write_extra(struct asyncring_cqe *cqe, const struct completion *completion)
 {
-	uint64_t *extra = (uint64_t *)(void *)(cqe + 1);
-
-	extra[0] = completion->extra[0];
-	extra[1] = completion->extra[1];
+	memcpy(cqe + 1, extra_of(completion), 2 * sizeof(uint64_t));
 }
 
 static void advance(struct cq_writer *writer, uint32_t slots)
@@ -284,11 +294,12 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 
 bool asyncring__request_post_large(struct request *request, unsigned issue_flags)
 {
-	struct completion completion = request->completion;
+	struct large_completion large = {.completion = request->completion};
 
-	completion.flags |= ASYNCRING_CQE_F_MORE;
-	completion.of_request = false;
-	return post_more(request, issue_flags, &completion);
+	large.completion.flags |= ASYNCRING_CQE_F_MORE;
+	large.completion.of_request = false;
+	memcpy(large.extra, extra_of(&request->completion), sizeof(large.extra));
+	return post_more(request, issue_flags, &large.completion);
 }
 
 /* An extra completion owns its memory; a request's goes back to the free list. */
@@ -335,11 +346,12 @@ struct completion *asyncring__tag_new(uint64_t user_data)
 
 int asyncring__cq_post_extra(struct ring *ring, const struct completion *from, bool async)
 {
-	struct completion *completion = asyncring__alloc(sizeof(*completion));
+	size_t size = from->large ? sizeof(struct large_completion) : sizeof(*from);
+	struct completion *completion = asyncring__alloc(size);
 
 	if (!completion)
 		return -ENOMEM;
-	*completion = *from;
+	memcpy(completion, from, size);
 	asyncring__cq_post_owned(ring, completion, async);
 	return 0;
 }

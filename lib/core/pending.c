@@ -14,7 +14,7 @@ void asyncring__pending_init(struct pending *pending)
 	pending->bucket_count = PENDING_FIRST_BUCKETS;
 	pending->count = 0;
 	for (unsigned i = 0; i < PENDING_FIRST_BUCKETS; i++)
-		list_init(&pending->few[i]);
+		pending->few[i] = NULL;
 }
 
 void asyncring__pending_release(struct pending *pending)
@@ -24,7 +24,12 @@ void asyncring__pending_release(struct pending *pending)
 	asyncring__pending_init(pending);
 }
 
-static struct list *bucket_of(const struct pending *pending, uint64_t user_data)
+static struct request *request_of(struct list *node)
+{
+	return container_of(node, struct request, key_node);
+}
+
+static struct list **bucket_of(const struct pending *pending, uint64_t user_data)
 {
 	/* Fibonacci hashing: user data are pointers or small numbers. */
 	uint64_t hash = user_data * 0x9e3779b97f4a7c15u;
@@ -32,25 +37,45 @@ static struct list *bucket_of(const struct pending *pending, uint64_t user_data)
 	return &pending->buckets[(hash >> 32) & (pending->bucket_count - 1)];
 }
 
+static void append(struct list **bucket, struct list *node)
+{
+	if (*bucket) {
+		list_append(*bucket, node);
+	} else {
+		list_init(node);
+		*bucket = node;
+	}
+}
+
+static void take(struct list **bucket, struct list *node)
+{
+	if (*bucket == node)
+		*bucket = list_empty(node) ? NULL : node->next;
+	list_remove(node);
+}
+
+/* The one behind @node, NULL: it is the last. */
+static struct list *next_in(struct list *const *bucket, const struct list *node)
+{
+	return node->next == *bucket ? NULL : node->next;
+}
+
 static void grow(struct pending *pending)
 {
 	uint32_t old_count = pending->bucket_count;
-	struct list *old = pending->buckets;
-	struct list *buckets = asyncring__alloc(4 * (size_t)old_count * sizeof(*buckets));
+	struct list **old = pending->buckets;
+	struct list **buckets = asyncring__alloc_zeroed(2 * (size_t)old_count, sizeof(*buckets));
 
 	if (!buckets)
 		return;
 	pending->buckets = buckets;
-	pending->bucket_count = 4 * old_count;
-	for (uint32_t i = 0; i < pending->bucket_count; i++)
-		list_init(&buckets[i]);
+	pending->bucket_count = 2 * old_count;
 	for (uint32_t i = 0; i < old_count; i++) {
 		struct list *node;
 
-		while ((node = list_take_first(&old[i]))) {
-			struct request *request = container_of(node, struct request, key_node);
-
-			list_append(bucket_of(pending, request->completion.user_data), node);
+		while ((node = old[i])) {
+			take(&old[i], node);
+			append(bucket_of(pending, request_of(node)->completion.user_data), node);
 		}
 	}
 	if (old != pending->few)
@@ -63,21 +88,23 @@ void asyncring__pending_add(struct request *request)
 
 	if (++pending->count > 2 * pending->bucket_count)
 		grow(pending);
-	list_append(bucket_of(pending, request->completion.user_data), &request->key_node);
+	append(bucket_of(pending, request->completion.user_data), &request->key_node);
 }
 
 void asyncring__pending_remove(struct request *request)
 {
-	list_remove(&request->key_node);
-	request->ring->pending.count--;
+	struct pending *pending = &request->ring->pending;
+
+	take(bucket_of(pending, request->completion.user_data), &request->key_node);
+	pending->count--;
 }
 
 struct request *asyncring__pending_find(struct ring *ring, unsigned opcode, uint64_t user_data)
 {
-	struct list *bucket = bucket_of(&ring->pending, user_data), *node;
+	struct list **bucket = bucket_of(&ring->pending, user_data);
 
-	list_for_each (node, bucket) {
-		struct request *request = container_of(node, struct request, key_node);
+	for (struct list *node = *bucket; node; node = next_in(bucket, node)) {
+		struct request *request = request_of(node);
 
 		if (request->completion.user_data == user_data && request->opcode == opcode)
 			return request;
@@ -96,15 +123,15 @@ void asyncring__pending_take_back(struct request *request)
 	list_append(&request->ring->batch.cancelled, &request->completion.node);
 }
 
-static unsigned cancel_in(const struct cancel_match *match, bool all, struct list *bucket,
+static unsigned cancel_in(const struct cancel_match *match, bool all, struct list **bucket,
 			  unsigned *counted)
 {
-	struct list *node, *following;
 	unsigned taken = 0;
 
-	list_for_each_safe (node, following, bucket) {
-		struct request *request = container_of(node, struct request, key_node);
+	for (struct list *node = *bucket, *following; node; node = following) {
+		struct request *request = request_of(node);
 
+		following = next_in(bucket, node);
 		if (!asyncring__cancel_matches(match, request))
 			continue;
 		asyncring__pending_take_back(request);

@@ -19,9 +19,10 @@ struct ring;
 enum { PENDING_FIRST_BUCKETS = 16 };
 
 struct pending {
-	struct list *buckets; /* request.key_node; few, or a table that grows with their number */
+	/* Of each the oldest request's key_node, in a circle with the others', or NULL. */
+	struct list **buckets; /* `few`, or a table that grows with their number */
 	uint32_t bucket_count, count;
-	struct list few[PENDING_FIRST_BUCKETS];
+	struct list *few[PENDING_FIRST_BUCKETS];
 };
 
 void asyncring__pending_init(struct pending *pending);

@@ -14,8 +14,8 @@ struct block {
 	struct request requests[];
 };
 
-enum { BLOCK_BYTES = 16384 };
-#define BLOCK_REQUESTS ((BLOCK_BYTES - sizeof(struct block)) / sizeof(struct request))
+/* The first is small: most rings never have many requests at a time. */
+enum { BLOCK_BYTES_FIRST = 2048, BLOCK_BYTES = 16384 };
 
 static struct request *refill(struct ring *ring)
 {
@@ -23,21 +23,22 @@ static struct request *refill(struct ring *ring)
 	struct request *returned =
 		atomic_exchange_explicit(&ring->returned_requests, NULL, memory_order_acquire);
 	struct block *block;
+	size_t bytes, count;
 
 	if (returned)
 		return returned;
-	block = asyncring__alloc_zeroed(1, BLOCK_BYTES);
+	bytes = list_empty(&ring->request_blocks) ? BLOCK_BYTES_FIRST : BLOCK_BYTES;
+	count = (bytes - sizeof(*block)) / sizeof(struct request);
+	block = asyncring__alloc_zeroed(1, bytes);
 	if (!block)
 		return NULL;
 	list_append(&ring->request_blocks, &block->node);
-	for (size_t i = 0; i < BLOCK_REQUESTS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct request *request = &block->requests[i];
 
 		request->ring = ring;
 		request->completion.of_request = true;
-		list_init(&request->node);
-		list_init(&request->key_node);
-		request->link = i + 1 < BLOCK_REQUESTS ? request + 1 : NULL;
+		request->link = i + 1 < count ? request + 1 : NULL;
 	}
 	return block->requests;
 }

@@ -35,10 +35,16 @@ struct completion {
 	uint64_t user_data;
 	int32_t res;
 	uint32_t flags;
-	uint64_t extra[2]; /* second half of a 32-byte CQE */
-	bool of_request;   /* embedded in a request; otherwise allocated by itself */
-	bool extended;	   /* in a CQE_MIXED ring: takes two slots */
-	bool timeout;	   /* ends every wait, whatever it waits for */
+	bool of_request; /* embedded in a request; otherwise allocated by itself */
+	bool extended;	 /* in a CQE_MIXED ring: takes two slots */
+	bool large;	 /* the second half of a 32-byte CQE is not 0 but `extra` */
+	bool timeout;	 /* ends every wait, whatever it waits for */
+};
+
+/* One that is large; of a request `extra` is elsewhere, request_extra(). */
+struct large_completion {
+	struct completion completion;
+	uint64_t extra[2];
 };
 
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
@@ -88,8 +94,16 @@ enum request_state {
 #define REQUEST_DATA_SIZE 64
 
 struct request {
-	/* Owner: whoever may decide the result (see the head of this file). */
-	struct completion completion;
+	union {
+		/* Owner: whoever may decide the result (see the head of this file). */
+		struct completion completion;
+		/*
+		 * completion.node, of one that has not ended yet. Queued, state QUEUED: pool.lock.
+		 * Waiting for a drain, or armed (in its watch): ring->submit_lock. Parked: the
+		 * operation's, under submit_lock.
+		 */
+		struct list node;
+	};
 	uint32_t flags;
 	int32_t fd; /* as in the SQE: a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
 
@@ -112,12 +126,6 @@ struct request {
 
 	/* The next member of the chain: submitter while it assembles the chain, then owner. */
 	struct request *link;
-
-	/*
-	 * Queued, state QUEUED: pool.lock. Waiting for a drain, or armed (in its watch):
-	 * ring->submit_lock. Parked: the operation's, under submit_lock. Otherwise self-linked.
-	 */
-	struct list node;
 
 	union {
 		/* Of a link timeout whose time runs: the request it bounds. submit_lock. */
@@ -150,10 +158,14 @@ struct request {
 	void *async_data;
 
 	/* Owner. The operation's arguments. */
-	_Alignas(16) unsigned char data[REQUEST_DATA_SIZE];
+	_Alignas(8) unsigned char data[REQUEST_DATA_SIZE];
 };
 
-_Static_assert(sizeof(struct request) <= 256, "memory per request in flight is promised");
+/*
+ * At most 256 bytes in flight are promised, with a timer (timers.c), what it is found by
+ * (pending.c), and what the allocator keeps.
+ */
+_Static_assert(sizeof(struct request) <= 216, "memory per request in flight is promised");
 
 static inline struct request *request_of_completion(struct completion *completion)
 {
@@ -171,6 +183,14 @@ static inline struct request *request_of_data(void *data)
 		_Static_assert(sizeof(type) <= REQUEST_DATA_SIZE, "too large for a request");      \
 		(type *)(void *)(request)->data;                                                   \
 	})
+
+/* In the last of an operation's data: the extra[2] of its large completion. */
+static inline uint64_t *request_extra(struct request *request)
+{
+	return (uint64_t *)(void *)(request->data + REQUEST_DATA_SIZE) - 2;
+}
+
+#define REQUEST_DATA_SIZE_LARGE (REQUEST_DATA_SIZE - 2 * sizeof(uint64_t))
 
 /* Free list (request.c); the caller holds ring->submit_lock. NULL when memory is out. */
 struct request *asyncring__request_alloc(struct ring *ring);

@@ -26,6 +26,7 @@ _Static_assert(offsetof(struct ring_words, cq_overflow) == 284, "programs hard-c
 _Static_assert(offsetof(struct ring_words, cqes) == 320, "programs hard-code the layout");
 
 #define HUGE_PAGE_MAX ((size_t)1 << 34)
+#define POPULATED_MAX ((size_t)1 << 16)
 
 static size_t round_up(size_t size, size_t to)
 {
@@ -187,7 +188,9 @@ int asyncring__ring_map(struct ring *ring, struct asyncring_params *params)
 		if (error)
 			return error;
 	}
-	ring->memory = sys_mmap_anonymous(size, MAP_SHARED);
+	/* Few pages are all used soon: at once they cost less than a fault each. */
+	ring->memory =
+		sys_mmap_anonymous(size, MAP_SHARED | (size <= POPULATED_MAX ? MAP_POPULATE : 0));
 	if (!ring->memory)
 		return -ENOMEM;
 	ring->memory_size = size;

@@ -150,8 +150,8 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	request->completion.user_data = sqe->user_data;
 	request->completion.res = 0;
 	request->completion.flags = 0;
-	request->completion.extra[0] = request->completion.extra[1] = 0;
 	request->completion.extended = false;
+	request->completion.large = false;
 	request->completion.timeout = false;
 	request->opcode = sqe->opcode;
 	request->fd = sqe->fd;

@@ -120,7 +120,10 @@ int asyncring__copy_in_ahead(struct ring *ring, void *to, uint64_t from, size_t 
 
 int asyncring__copy_out(uint64_t to, const void *from, size_t length)
 {
-	return copy((void *)(uintptr_t)to, from, length, SYS_process_vm_writev);
+	if (!is_beside(to, length, __builtin_frame_address(0)))
+		return copy((void *)(uintptr_t)to, from, length, SYS_process_vm_writev);
+	memcpy((void *)(uintptr_t)to, from, length);
+	return 0;
 }
 
 /* Move @length bytes to a buffer twice as large; the old one is freed, also on failure. */

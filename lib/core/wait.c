@@ -117,10 +117,11 @@ void asyncring__wake(struct ring *ring, const struct wake *wake)
 
 void asyncring__wake_all(struct ring *ring)
 {
-	struct wake wake = {.sleepers = true};
+	struct wake wake = {0};
 	struct list *node, *following;
 
 	lock_acquire(&ring->control->cq_lock);
+	wake.sleepers = ring->control->waiters;
 	wake.driver = driver_rouse(&ring->driver);
 	ring->control->waiters = 0;
 	atomic_fetch_add_explicit(&ring->control->wake_sequence, 1, memory_order_relaxed);

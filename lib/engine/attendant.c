@@ -129,14 +129,16 @@ static void unlist_unneeded(struct ring *ring)
 		unlist(ring);
 }
 
-/* What is to be done for @ring without the lock; or it is left to others, or waits for its owner.
+/*
+ * What is to be done for @ring without the lock; or it is left to others, or waits for its owner,
+ * or for an event: one of those that are adopted costs the others no more than this look.
  */
 enum duty { DUTY_NONE, DUTY_NOTHING_YET, DUTY_DRIVE, DUTY_ANNOUNCE };
 
-static enum duty look_at(struct ring *ring)
+static enum duty look_at(struct ring *ring, bool reported)
 {
 	struct attended *state = &ring->attended;
-	bool present, waited_for;
+	bool present, waited_for, was_adopted = adopted(ring);
 	uint32_t rounds;
 
 	lock_acquire(&ring->control->cq_lock);
@@ -178,7 +180,8 @@ static enum duty look_at(struct ring *ring)
 		}
 	}
 	if (!announces(ring))
-		return DUTY_DRIVE;
+		return !was_adopted || reported || asyncring__timer_due(ring) ? DUTY_DRIVE
+									      : DUTY_NOTHING_YET;
 	if (state->told)
 		return DUTY_NOTHING_YET;
 	/* Before it is: the owner may have come, and gone again, by the time that is known. */
@@ -228,8 +231,23 @@ static int64_t next_look(struct ring *ring, enum duty duty)
 	return expiry;
 }
 
+/* What the set has told of since the last round. */
+struct report {
+	struct epoll_event events[EVENTS_AT_ONCE];
+	long count;
+};
+
+static bool tells_of(const struct report *report, const struct ring *ring)
+{
+	for (long i = 0; i < report->count; i++) {
+		if (report->events[i].data.ptr == ring)
+			return true;
+	}
+	return false;
+}
+
 /* Look at every ring once. When to look again, monotonic; *alone: no ring is left. */
-static int64_t go_round(bool *alone)
+static int64_t go_round(const struct report *report, bool *alone)
 {
 	int64_t again = CLOCK_NEVER;
 	unsigned rings = 0;
@@ -240,7 +258,7 @@ static int64_t go_round(bool *alone)
 		rings++;
 	while (rings-- && !list_empty(&attendant.rings)) {
 		struct ring *ring = ring_of(attendant.rings.next);
-		enum duty duty = look_at(ring);
+		enum duty duty = look_at(ring, tells_of(report, ring));
 		int64_t next;
 		bool told;
 
@@ -286,23 +304,24 @@ static bool leave(bool lingered)
 
 static void *run(void *argument)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
+	struct report report = {.count = 0};
 	bool lingered = false;
 
 	(void)argument;
 	asyncring__thread_name("iou-poll");
 	while (!leave(lingered)) {
 		bool alone;
-		int64_t again = go_round(&alone);
+		int64_t again = go_round(&report, &alone);
 		struct timespec timeout;
 		struct pollfd poll = {.fd = attendant.epoll_fd, .events = POLLIN};
 		int ready;
 
 		timeout = clock_left(alone ? clock_now() + LINGER_NS : again);
 		ready = sys_ppoll(&poll, 1, alone || again != CLOCK_NEVER ? &timeout : NULL, NULL);
+		report.count = 0;
 		if (ready > 0)
-			sys(SYS_epoll_pwait, attendant.epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
-			    _NSIG / 8);
+			report.count = sys(SYS_epoll_pwait, attendant.epoll_fd, report.events,
+					   EVENTS_AT_ONCE, 0, NULL, _NSIG / 8);
 		lingered = alone && !ready;
 	}
 	return NULL;

@@ -22,12 +22,11 @@ int64_t asyncring__timer_now(enum timer_clock clock)
 }
 
 /*
- * Of a timer, in the heap: what it is ordered by stands beside it, and each place has four below it
+ * Of a timer, in the heap: when it expires stands beside it, and each place has four below it
  * that lie next to each other, so that a way through a heap of many misses the cache but seldom.
  */
 struct timer_slot {
 	int64_t expiry;
-	uint64_t sequence;
 	struct timer *timer;
 };
 
@@ -35,7 +34,8 @@ enum { BELOW = 4 };
 
 static bool earlier(const struct timer_slot *a, const struct timer_slot *b)
 {
-	return a->expiry != b->expiry ? a->expiry < b->expiry : a->sequence < b->sequence;
+	return a->expiry != b->expiry ? a->expiry < b->expiry
+				      : a->timer->sequence < b->timer->sequence;
 }
 
 static void place(struct timer_heap *heap, uint32_t place, struct timer_slot slot)
@@ -81,7 +81,7 @@ static void sift_down(struct timer_heap *heap, uint32_t at, struct timer_slot sl
 
 static bool grow(struct timer_heap *heap)
 {
-	uint32_t room = heap->room ? 2 * heap->room : FIRST_ROOM;
+	uint32_t room = heap->room ? heap->room + heap->room / 2 : FIRST_ROOM;
 	struct timer_slot *slots = asyncring__alloc(room * sizeof(*slots));
 
 	if (!slots)
@@ -175,8 +175,8 @@ int asyncring__timer_start(struct ring *ring, struct timer *timer)
 		return error;
 	if (heap->count == heap->room && !grow(heap))
 		return -ENOMEM;
-	sift_up(heap, heap->count++,
-		(struct timer_slot){timer->expiry, poller->timers.sequence++, timer});
+	timer->sequence = ++poller->timers.sequence;
+	sift_up(heap, heap->count++, (struct timer_slot){timer->expiry, timer});
 	atomic_fetch_add_explicit(&poller->pending, 1, memory_order_seq_cst);
 	if (timer->place == 1)
 		top_changed(ring, timer->clock);

@@ -15,9 +15,10 @@ enum timer_clock { TIMER_MONOTONIC, TIMER_BOOTTIME, TIMER_REALTIME, TIMER_CLOCKS
 
 /* Embedded in what has a timer. */
 struct timer {
-	int64_t expiry; /* ns on its clock */
-	uint32_t place; /* in the heap, plus one; 0: not started */
-	uint8_t clock;	/* enum timer_clock */
+	int64_t expiry;	   /* ns on its clock */
+	uint64_t sequence; /* of those with the same expiry the first started expires first */
+	uint32_t place;	   /* in the heap, plus one; 0: not started */
+	uint8_t clock;	   /* enum timer_clock */
 };
 
 struct timer_slot;
@@ -29,7 +30,7 @@ struct timer_heap {
 
 struct timers {
 	struct timer_heap heaps[TIMER_CLOCKS];
-	uint64_t sequence; /* of timers with the same expiry the first started expires first */
+	uint64_t sequence; /* of the timer started last */
 	/*
 	 * Descriptors that become readable when the clocks that others can set reach the top of
 	 * their heaps; -1: not needed yet. The monotonic clock needs one only for rings whose

@@ -13,7 +13,6 @@
 struct nop {
 	uint32_t flags;
 	int32_t result;
-	uint64_t extra[2];
 };
 
 int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe)
@@ -27,8 +26,8 @@ int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe
 	if (nop->flags & ASYNCRING_NOP_CQE32) {
 		if (!(request->ring->flags & (ASYNCRING_SETUP_CQE32 | ASYNCRING_SETUP_CQE_MIXED)))
 			return -EINVAL;
-		nop->extra[0] = sqe->off;
-		nop->extra[1] = sqe->addr;
+		request_extra(request)[0] = sqe->off;
+		request_extra(request)[1] = sqe->addr;
 	}
 	return 0;
 }
@@ -70,8 +69,7 @@ static enum issue_result issue_with_flags(struct request *request, const struct 
 	if (!error && nop->flags & ASYNCRING_NOP_FIXED_BUFFER)
 		error = find_buffer(request, flags);
 	if (nop->flags & ASYNCRING_NOP_CQE32) {
-		request->completion.extra[0] = nop->extra[0];
-		request->completion.extra[1] = nop->extra[1];
+		request->completion.large = true;
 		request->completion.extended = request->ring->flags & ASYNCRING_SETUP_CQE_MIXED;
 	}
 	request_set_result(request, error ? error : result);

@@ -26,6 +26,8 @@ struct command {
 	bool begun;	/* TX_TIMESTAMP */
 };
 
+_Static_assert(sizeof(struct command) <= REQUEST_DATA_SIZE_LARGE, "its completions are large");
+
 int asyncring__uring_cmd_prep(struct request *request, const struct asyncring_sqe *sqe)
 {
 	struct command *command = request_data(request, struct command);

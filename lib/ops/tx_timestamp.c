@@ -109,13 +109,16 @@ static int take(int fd, struct stamp *stamp)
 }
 
 /* In the form of struct asyncring_timespec, and ASYNCRING_TIMESTAMP_* for the flags. */
-static void fill_in(struct completion *completion, const struct stamp *stamp)
+static void fill_in(struct request *request, const struct stamp *stamp)
 {
+	struct completion *completion = &request->completion;
+
 	completion->res = (int32_t)stamp->key;
 	completion->flags = stamp->kind << ASYNCRING_TIMESTAMP_TYPE_SHIFT |
 			    (stamp->hardware ? ASYNCRING_CQE_F_TSTAMP_HW : 0);
-	completion->extra[0] = stamp->seconds;
-	completion->extra[1] = stamp->nanoseconds;
+	completion->large = true;
+	request_extra(request)[0] = stamp->seconds;
+	request_extra(request)[1] = stamp->nanoseconds;
 }
 
 int asyncring__tx_timestamp_prep(struct request *request)
@@ -141,12 +144,12 @@ enum issue_result asyncring__tx_timestamp_issue(struct request *request, unsigne
 		result = take(fd, &stamp);
 		if (result <= 0)
 			continue;
-		fill_in(&request->completion, &stamp);
+		fill_in(request, &stamp);
 		if (!(request->flags & REQ_MULTISHOT) ||
 		    !asyncring__request_post_large(request, flags))
 			return ISSUE_DONE;
 		request->completion.flags = 0;
-		request->completion.extra[0] = request->completion.extra[1] = 0;
+		request->completion.large = false;
 	}
 	if (result == -EAGAIN)
 		return ISSUE_NEED_POLL;

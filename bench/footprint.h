@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process has of the machine: memory, descriptors, switches of its threads. */
+#ifndef BENCH_FOOTPRINT_H
+#define BENCH_FOOTPRINT_H
+
+/* Bytes of memory the process has in use, but for what is a file's. */
+double bench_memory(void);
+
+/* Bytes the kernel keeps for itself, of the whole machine: others change them, too. */
+double bench_kernel_memory(void);
+
+int bench_descriptors(void);
+
+/* How often threads of the process but this one have been switched to. */
+long bench_switches(void);
+
+/* So many descriptors may be open from now on. 0 or -EMFILE. */
+int bench_descriptors_allow(unsigned count);
+
+#endif
