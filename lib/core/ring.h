@@ -244,6 +244,7 @@ struct ring {
 	bool drain_disabled; /* CQE_SKIP_SUCCESS was used: the two exclude each other */
 	bool drain_next;     /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
+	uint32_t hint_questions; /* see asyncring__hint() */
 	struct batch batch;
 	struct pending pending; /* armed and parked requests */
 	struct count_wait count_wait;

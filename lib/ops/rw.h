@@ -26,6 +26,7 @@ struct rw {
 	bool write;
 	bool vectored;
 	bool fixed;
+	bool simple;	 /* a buffer of its own, an offset, and nothing else is asked for */
 	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
 	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
@@ -49,7 +50,8 @@ int asyncring__rw_file_first(const struct request *request, int error);
  * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
  * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
  * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
- * ones, which are made in the way the hint says) it is renewed.
+ * ones, which are made in the way the hint says) it is renewed. If not @blocking submit_lock is
+ * held.
  */
 struct hint asyncring__rw_hint(const struct request *request, bool blocking);
 

@@ -25,10 +25,9 @@ static _Atomic unsigned tries, inline_calls, worker_calls, all_inline;
 
 static bool answer_transfer(long number, const long arguments[6], long *result)
 {
-	bool transfer = number == SYS_preadv2 || number == SYS_pwritev2;
-	const struct iovec *vector = (const struct iovec *)arguments[1];
+	struct support_transfer seen;
+	bool transfer = support_transfer(number, arguments, &seen);
 	int fake = atomic_load(&answer);
-	struct iovec half;
 
 	if (support_thread_id() != getpid()) {
 		if (transfer)
@@ -38,16 +37,15 @@ static bool answer_transfer(long number, const long arguments[6], long *result)
 	atomic_fetch_add(&all_inline, 1);
 	if (!transfer)
 		return false;
-	if (!(arguments[5] & RWF_NOWAIT)) {
+	if (!(seen.flags & RWF_NOWAIT)) {
 		atomic_fetch_add(&inline_calls, 1);
 		return false;
 	}
 	atomic_fetch_add(&tries, 1);
 	if (fake == NOT_FAKED)
 		return false;
-	if (fake == HALF && vector->iov_len > 1) {
-		half = (struct iovec){vector->iov_base, vector->iov_len / 2};
-		*result = syscall(number, arguments[0], &half, 1, arguments[3], 0, 0);
+	if (fake == HALF && seen.vector->iov_len > 1) {
+		*result = support_transfer_part(&seen, seen.vector->iov_len / 2);
 		return true;
 	}
 	*result = fake == HALF ? -EAGAIN : fake;
