@@ -34,8 +34,16 @@
 
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	/* More than this is not copied in the submitter's time (an array's sum is not known). */
-	INLINE_MAX = 1024 * 1024,
+	/*
+	 * More than this is not copied by the submitter in one submission, as far as it comes in
+	 * pieces that are worth a worker's while: 512 KiB take 75 us, as long as it takes to hand
+	 * three requests over and have them back. docs/architecture.md has the figures.
+	 */
+	INLINE_MAX = 512 * 1024,
+	WORTH_A_WORKER = 64 * 1024,
+	/* After a vectored request of more than that so many are summed up before they are tried.
+	 */
+	SUMMED_UP = 64,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
 };
@@ -198,6 +206,55 @@ static int check_polled(const struct request *request, const struct hint *hint)
 
 /* ---- inline ---- */
 
+bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length)
+{
+	return piece >= WORTH_A_WORKER && request->ring->batch.moved + length > INLINE_MAX;
+}
+
+void asyncring__rw_moved(const struct request *request, uint64_t length)
+{
+	request->ring->batch.moved += length;
+	if (request_data(request, const struct rw)->vectored && length > INLINE_MAX)
+		request->ring->large_vectors = SUMMED_UP;
+}
+
+/*
+ * An array of the application's cannot be looked at without a system call that copies it, which
+ * would cost a small request a tenth of its time. So it is copied only where large ones have been
+ * seen lately. If that fails the request has its result.
+ */
+static bool vectors_too_much(struct request *request)
+{
+	struct ring *ring = request->ring;
+	uint64_t length;
+	int error;
+
+	if (!(request->flags & REQ_ARGS_COPIED)) {
+		if (!ring->large_vectors)
+			return false;
+		ring->large_vectors--;
+		error = asyncring__request_stabilise(request);
+		if (error) {
+			request_set_result(request, error);
+			request->flags |= REQ_PREP_FAILED;
+			return true;
+		}
+	}
+	length = asyncring__rw_wanted(request_data(request, const struct rw));
+	if (length > INLINE_MAX)
+		ring->large_vectors = SUMMED_UP;
+	return asyncring__rw_too_much(request, length, length);
+}
+
+static bool too_much(struct request *request)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+
+	return rw->vectored
+		       ? vectors_too_much(request)
+		       : asyncring__rw_too_much(request, rw->single.iov_len, rw->single.iov_len);
+}
+
 /* Whether a plain write may be made in the application's thread; asked once per submission. */
 static bool file_size_unlimited(struct ring *ring)
 {
@@ -219,7 +276,8 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 {
 	const struct rw *rw = request_data(request, const struct rw);
 
-	if (!rw->vectored && rw->single.iov_len > INLINE_MAX)
+	if ((hint->kind == FILE_MEMORY || hint->kind == FILE_CACHED) &&
+	    (rw->missing || too_much(request)))
 		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
@@ -368,6 +426,7 @@ __attribute__((noinline)) static enum issue_result conclude(struct request *requ
 	if (result <= 0)
 		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
+	asyncring__rw_moved(request, rw->done);
 	stream |= hint->kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == asyncring__rw_wanted(rw))
 		return asyncring__rw_finish(request, 0);
@@ -396,7 +455,7 @@ __attribute__((noinline)) static enum issue_result issue_inline(struct request *
 			       ? write_stream(request, &hint)
 			       : ISSUE_NEED_WORKER;
 	if (way == WAY_NONE)
-		return ISSUE_NEED_WORKER;
+		return request->flags & REQ_PREP_FAILED ? ISSUE_DONE : ISSUE_NEED_WORKER;
 	/* Only a pinned file is known to be a stream; of others the call itself tells. */
 	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;
 	if (stream)
@@ -425,6 +484,7 @@ static enum issue_result issue_simple(struct request *request)
 	result = try_regular(rw, request_fd(request), &rw->single, 1, way);
 	if (result != (long)rw->single.iov_len)
 		return conclude(request, &hint, way, false, result);
+	request->ring->batch.moved += (uint64_t)result;
 	request->completion.res = (int32_t)result;
 	return ISSUE_DONE;
 }

@@ -27,6 +27,7 @@ struct rw {
 	bool vectored;
 	bool fixed;
 	bool simple;	 /* a buffer of its own, an offset, and nothing else is asked for */
+	bool missing;	 /* a call that carried it with others has just not found it in memory */
 	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
 	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
@@ -39,6 +40,13 @@ enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
  * read it in the same submission.
  */
 uint64_t asyncring__rw_wanted(const struct rw *rw);
+
+/*
+ * Would @length bytes more, in pieces of @piece, keep the submitter for too long? What it has moved
+ * counts for its submission.
+ */
+bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length);
+void asyncring__rw_moved(const struct request *request, uint64_t length);
 
 /* Set the result, which is @result only if nothing was moved before. */
 enum issue_result asyncring__rw_finish(struct request *request, long result);

@@ -60,28 +60,40 @@ bool asyncring__rw_merge(struct merge *merge, const struct request *request)
 	return true;
 }
 
-/* Inline only where that is known not to block (hazard H3); 0: it is not, or there is nothing. */
-static long read_cached(const struct request *request, const struct iovec *vectors, unsigned count)
+/*
+ * Inline only where that is known not to block (hazard H3), and if the @bytes in there are not too
+ * many; 0: not so, or there is nothing.
+ */
+static long read_cached(struct request *request, const struct iovec *vectors, unsigned count,
+			uint64_t bytes)
 {
-	const struct rw *rw = request_data(request, const struct rw);
+	struct rw *rw = request_data(request, struct rw);
 	struct hint hint = asyncring__rw_hint(request, false);
 	int flags = 0;
+	long result;
 
+	if (asyncring__rw_too_much(request, bytes / count, bytes))
+		return 0;
 	if (hint.kind == FILE_CACHED && hint.nowait_reads)
 		flags = RWF_NOWAIT;
 	else if (hint.kind != FILE_MEMORY)
 		return 0;
-	return sys_preadv2(request_fd(request), vectors, count, rw->offset, flags);
+	result = sys_preadv2(request_fd(request), vectors, count, rw->offset, flags);
+	if (result > 0)
+		asyncring__rw_moved(request, (uint64_t)result);
+	/* The first need not be tried once more to be told so. */
+	rw->missing = result == -EAGAIN;
+	return result;
 }
 
 unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned count,
 				    unsigned flags)
 {
-	const struct request *first = requests[0];
+	struct request *first = requests[0];
 	const struct rw *first_rw = request_data(first, const struct rw);
 	struct iovec vectors[MERGE_VECTORS];
 	unsigned used = 0, finished = 0;
-	uint64_t moved;
+	uint64_t moved, bytes = 0;
 	long result;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -89,9 +101,10 @@ unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned c
 
 		for (uint32_t j = 0; j < rw->count; j++)
 			vectors[used++] = rw->vector[j];
+		bytes += asyncring__rw_wanted(rw);
 	}
 	if (flags & ISSUE_NONBLOCK)
-		result = read_cached(first, vectors, used);
+		result = read_cached(first, vectors, used, bytes);
 	else
 		result = sys_pwritev2(request_fd(first), vectors, used, first_rw->offset, 0);
 	moved = result > 0 ? (uint64_t)result : 0;

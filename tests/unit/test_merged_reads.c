@@ -241,6 +241,54 @@ static void missing_from_any_byte(void **state)
 	}
 }
 
+/* That nothing of it is cached the first is told by the call for all of them. */
+static void a_cold_row_tries_each_once(void **state)
+{
+	int results[8];
+
+	(void)state;
+	if (support_on_tmpfs("/tmp"))
+		skip();
+	all_is_cached();
+	memset(memory, 0, sizeof(memory));
+	atomic_store(&missing_from, 0);
+	for (unsigned i = 0; i < 8; i++)
+		queue((uint64_t)i * BLOCK, BLOCK, i);
+	run(8, results);
+	assert_int_equal(atomic_load(&inline_calls), 8);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(results[i], BLOCK);
+	assert_true(support_content(memory, (size_t)8 * BLOCK, 0));
+}
+
+/* Large ones are read inline only until they are too much for the submitter. */
+static void large_ones_are_left_to_workers(void **state)
+{
+	enum { LARGE = 64 * 1024, COUNT = 12 };
+	int results[COUNT], plain = file;
+	unsigned char *copy = malloc((size_t)COUNT * LARGE);
+
+	(void)state;
+	assert_non_null(copy);
+	all_is_cached();
+	file = support_file("/tmp", (size_t)COUNT * LARGE);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct asyncring_sqe *sqe = queue(0, LARGE, i);
+
+		sqe->off = (uint64_t)i * LARGE;
+		sqe->addr = (uintptr_t)copy + sqe->off;
+	}
+	run(COUNT, results);
+	/* Half a megabyte, one by one. */
+	assert_int_equal(atomic_load(&inline_calls), 8);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_int_equal(results[i], LARGE);
+	assert_true(support_content(copy, (size_t)COUNT * LARGE, 0));
+	free(copy);
+	close(file);
+	file = plain;
+}
+
 static void refused_means_workers(void **state)
 {
 	int plain = file;
@@ -474,6 +522,8 @@ int main(void)
 		cmocka_unit_test(memory_files_are_read_plainly),
 		cmocka_unit_test(others_make_calls_of_their_own),
 		cmocka_unit_test(missing_from_any_byte),
+		cmocka_unit_test(a_cold_row_tries_each_once),
+		cmocka_unit_test(large_ones_are_left_to_workers),
 		cmocka_unit_test(refused_means_workers),
 		cmocka_unit_test(the_end_of_the_file_cuts_one),
 		cmocka_unit_test(bad_buffer_in_the_middle),
