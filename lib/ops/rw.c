@@ -35,12 +35,12 @@
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	/*
-	 * More than this is not copied by the submitter in one submission, as far as it comes in
-	 * pieces that are worth a worker's while: 512 KiB take 75 us, as long as it takes to hand
-	 * three requests over and have them back. docs/architecture.md has the figures.
+	 * More than this the submitter does not copy in one submission, as far as it comes in
+	 * pieces that are not done later, nor at a higher price, if workers do them.
+	 * docs/architecture.md has the figures.
 	 */
 	INLINE_MAX = 512 * 1024,
-	WORTH_A_WORKER = 64 * 1024,
+	WORTH_A_WORKER = 128 * 1024,
 	/* After a vectored request of more than that so many are summed up before they are tried.
 	 */
 	SUMMED_UP = 64,

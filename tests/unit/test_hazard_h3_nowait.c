@@ -264,7 +264,7 @@ static void hazard_h3_pipe_waits_for_readiness(void **state)
 
 enum {
 	INLINE_MAX = 512 * 1024, /* of a submission, as in ops/rw.c */
-	PIECE = 64 * 1024,	 /* the smallest that is worth a worker's while */
+	PIECE = 128 * 1024,	 /* the smallest that is worth a worker's while */
 	LARGE = 4 << 20,
 };
 
