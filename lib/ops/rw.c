@@ -169,8 +169,8 @@ static bool refused(const struct rw *rw, long result)
 	       (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM);
 }
 
-/* Registered buffer of a request; every vector must lie within, and not be empty. 0 or -EFAULT. */
-static int check_fixed(struct request *request, unsigned issue_flags)
+/* Every vector must lie within its registered buffer, and not be empty. */
+int asyncring__rw_check_fixed(struct request *request, unsigned issue_flags)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int error = 0;
@@ -256,7 +256,7 @@ static bool too_much(struct request *request)
 }
 
 /* Whether a plain write may be made in the application's thread; asked once per submission. */
-static bool file_size_unlimited(struct ring *ring)
+bool asyncring__rw_file_size_unlimited(struct ring *ring)
 {
 	struct rlimit limit;
 
@@ -277,17 +277,19 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 	const struct rw *rw = request_data(request, const struct rw);
 
 	if ((hint->kind == FILE_MEMORY || hint->kind == FILE_CACHED) &&
-	    (rw->missing || too_much(request)))
+	    (rw->waits || too_much(request)))
 		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
-		return !rw->write || file_size_unlimited(request->ring) ? WAY_PLAIN : WAY_NONE;
+		return !rw->write || asyncring__rw_file_size_unlimited(request->ring) ? WAY_PLAIN
+										      : WAY_NONE;
 	case FILE_CACHED:
 	case FILE_POLLABLE:
 		if (!rw->write)
 			return hint->nowait_reads ? WAY_NOWAIT : WAY_NONE;
-		return hint->nowait_writes && file_size_unlimited(request->ring) ? WAY_NOWAIT
-										 : WAY_NONE;
+		return hint->nowait_writes && asyncring__rw_file_size_unlimited(request->ring)
+			       ? WAY_NOWAIT
+			       : WAY_NONE;
 	case FILE_UNKNOWN:
 		/* Only a bad descriptor has no hint: let the kernel say so. */
 		return WAY_NOWAIT;
@@ -451,11 +453,14 @@ __attribute__((noinline)) static enum issue_result issue_inline(struct request *
 		return ISSUE_NEED_WORKER;
 	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
 	if (rw->write && hint.kind == FILE_POLLABLE)
-		return request->file || file_size_unlimited(request->ring)
+		return request->file || asyncring__rw_file_size_unlimited(request->ring)
 			       ? write_stream(request, &hint)
 			       : ISSUE_NEED_WORKER;
 	if (way == WAY_NONE)
 		return request->flags & REQ_PREP_FAILED ? ISSUE_DONE : ISSUE_NEED_WORKER;
+	/* A call that carried it with others has ended within it. */
+	if (rw->done)
+		return finish_short(request, fd, way);
 	/* Only a pinned file is known to be a stream; of others the call itself tells. */
 	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;
 	if (stream)
@@ -612,7 +617,7 @@ enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 	if (request_data(request, const struct rw)->simple && flags & ISSUE_NONBLOCK)
 		return issue_simple(request);
 	if (request_data(request, const struct rw)->fixed) {
-		int error = check_fixed(request, flags);
+		int error = asyncring__rw_check_fixed(request, flags);
 
 		if (error)
 			return asyncring__rw_finish(request,

@@ -27,7 +27,7 @@ struct rw {
 	bool vectored;
 	bool fixed;
 	bool simple;	 /* a buffer of its own, an offset, and nothing else is asked for */
-	bool missing;	 /* a call that carried it with others has just not found it in memory */
+	bool waits;	 /* a call that carried it with others has shown that it is a worker's */
 	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
 	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
@@ -47,6 +47,12 @@ uint64_t asyncring__rw_wanted(const struct rw *rw);
  */
 bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length);
 void asyncring__rw_moved(const struct request *request, uint64_t length);
+
+/* May the application's thread make plain writes? submit_lock. */
+bool asyncring__rw_file_size_unlimited(struct ring *ring);
+
+/* With a registered buffer: get it, and see that all is within. 0 or -EFAULT. */
+int asyncring__rw_check_fixed(struct request *request, unsigned issue_flags);
 
 /* Set the result, which is @result only if nothing was moved before. */
 enum issue_result asyncring__rw_finish(struct request *request, long result);
