@@ -11,6 +11,9 @@
  *   Linux 5.9, 5.10, regular file     premature 0                        reads never tried
  *   a sandbox                         EPERM, ENOSYS                      learnt like EOPNOTSUPP
  *   the file ends or cache ends       short read                         ops/rw.c looks again
+ *   not in the cache                  EAGAIN, and it is being read       worker; always tried, as
+ *                                                                        that is well begun
+ *   in the cache, and large           copied, however long it takes      worker, beyond a bound
  *   pipe, socket, eventfd             EAGAIN when not ready              wait for readiness
  *
  * One byte for each descriptor number, process-wide, read and written without a lock: whatever a
