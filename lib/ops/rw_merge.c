@@ -105,9 +105,10 @@ static void add_up(struct whole *whole, struct request *const requests[], unsign
 	for (unsigned i = 0; i < count; i++) {
 		const struct rw *rw = request_data(requests[i], const struct rw);
 
-		for (uint32_t j = 0; j < rw->count; j++)
+		for (uint32_t j = 0; j < rw->count; j++) {
+			whole->bytes += rw->vector[j].iov_len;
 			whole->vectors[whole->count++] = rw->vector[j];
-		whole->bytes += asyncring__rw_wanted(rw);
+		}
 	}
 }
 
@@ -144,8 +145,7 @@ static long write_inline(const struct request *first, const struct whole *whole)
 static unsigned check_buffers(struct request *const requests[], unsigned count, unsigned flags)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (request_data(requests[i], const struct rw)->fixed &&
-		    asyncring__rw_check_fixed(requests[i], flags))
+		if (asyncring__rw_check_fixed(requests[i], flags))
 			return i;
 	return count;
 }
@@ -157,7 +157,8 @@ static long transfer_inline(struct request *const requests[], unsigned count, un
 	struct whole whole;
 	long result;
 
-	count = check_buffers(requests, count, flags);
+	if (rw->fixed)
+		count = check_buffers(requests, count, flags);
 	if (count < 2)
 		return 0;
 	add_up(&whole, requests, count);
@@ -199,7 +200,7 @@ unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned c
 		}
 		rw->done = length;
 		moved -= length;
-		asyncring__rw_finish(requests[finished++], 0);
+		request_set_result(requests[finished++], (int32_t)length);
 	}
 	return finished;
 }
