@@ -215,7 +215,8 @@ static int open_descriptors(struct driver *driver, const struct file *file)
 			return fail(driver, fd, workload->direct ? "O_DIRECT" : "opening the file");
 		driver->descriptors[driver->descriptor_count++] = fd;
 		/* Readahead would fetch blocks that nobody asks for. */
-		if (workload->order == ORDER_SCATTERED && workload->state == STATE_COLD)
+		if (workload->order == ORDER_SCATTERED &&
+		    (workload->state == STATE_COLD || workload->state == STATE_MIXED))
 			posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	}
 	return 0;

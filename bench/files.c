@@ -20,6 +20,10 @@
 #define WRITTEN_SIZE (512 * MIB)
 #define TMPFS_SIZE   (128 * MIB)
 
+/* STATE_MIXED: of each stretch of so many pages the last tenth is cold. */
+#define STRETCH	     40
+#define STRETCH_WARM 36
+
 static int fail(struct message *message, int error, const char *what)
 {
 	snprintf(message->text, sizeof(message->text), "%s: %s", what, strerror(-error));
@@ -134,27 +138,34 @@ int bench_files_make(struct files *files, enum file_id id, struct message *messa
 	return 0;
 }
 
-/* How many of the file's pages are in the page cache, or a negative errno. */
-static int64_t resident_pages(const struct file *file)
+/* Whether the page is to be in the page cache. */
+static bool wanted(enum file_state state, size_t page)
+{
+	return state == STATE_RESIDENT || (state == STATE_MIXED && page % STRETCH < STRETCH_WARM);
+}
+
+/* How many of the file's pages are not in the page cache or out of it as they are to be, or an
+ * errno. */
+static int64_t pages_astray(const struct file *file, enum file_state state)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t count = (size_t)file->size / page;
 	unsigned char *map = malloc(count);
 	void *pages = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
-	int64_t resident = 0;
+	int64_t astray = 0;
 
 	if (!map || pages == MAP_FAILED) {
-		resident = -ENOMEM;
+		astray = -ENOMEM;
 	} else if (mincore(pages, file->size, map)) {
-		resident = -errno;
+		astray = -errno;
 	} else {
 		for (size_t i = 0; i < count; i++)
-			resident += map[i] & 1;
+			astray += (map[i] & 1) != wanted(state, i);
 	}
 	if (pages != MAP_FAILED)
 		munmap(pages, file->size);
 	free(map);
-	return resident;
+	return astray;
 }
 
 static int read_through(const struct file *file)
@@ -172,24 +183,40 @@ static int read_through(const struct file *file)
 
 static int make_resident(const struct file *file, struct message *message)
 {
-	int64_t pages = (int64_t)(file->size / (uint64_t)sysconf(_SC_PAGESIZE));
 	int error;
 
 	/* Something may have taken a few pages away again since they were last used. */
-	if (resident_pages(file) == pages)
+	if (pages_astray(file, STATE_RESIDENT) == 0)
 		return 0;
 	error = read_through(file);
 	if (error)
 		return fail(message, error, "reading the file into the page cache");
-	if (resident_pages(file) == pages)
+	if (pages_astray(file, STATE_RESIDENT) == 0)
 		return 0;
 	return fail(message, -ENOMEM, "the file does not stay in the page cache");
 }
 
-static int make_cold(const struct file *file, struct message *message)
+/* Up to one page in a thousand may be where it should not: nobody measures the difference. */
+static int check_state(const struct file *file, enum file_state state, struct message *message)
 {
 	int64_t pages = (int64_t)(file->size / (uint64_t)sysconf(_SC_PAGESIZE));
-	int64_t resident;
+	int64_t astray = pages_astray(file, state);
+
+	if (astray < 0)
+		return fail(message, (int)astray, "mincore");
+	if (astray <= pages / 1000)
+		return 0;
+	snprintf(
+		message->text, sizeof(message->text),
+		state == STATE_COLD
+			? "%lld of the file's %lld pages cannot be dropped from the page cache"
+			: "%lld of the file's %lld pages are not cached, or cold, as they should be",
+		(long long)astray, (long long)pages);
+	return -EBUSY;
+}
+
+static int make_cold(const struct file *file, struct message *message)
+{
 	int error;
 
 	if (fdatasync(file->fd))
@@ -197,15 +224,39 @@ static int make_cold(const struct file *file, struct message *message)
 	error = posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (error)
 		return fail(message, -error, "posix_fadvise");
-	resident = resident_pages(file);
-	if (resident < 0)
-		return fail(message, (int)resident, "mincore");
-	if (resident <= pages / 1000)
-		return 0;
-	snprintf(message->text, sizeof(message->text),
-		 "%lld of the file's %lld pages cannot be dropped from the page cache",
-		 (long long)resident, (long long)pages);
-	return -EBUSY;
+	return check_state(file, STATE_COLD, message);
+}
+
+/* A description of its own, without readahead: that would fetch what is to stay cold. */
+static int warm_stretches(const struct file *file)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = bench_file_reopen(file, O_RDONLY);
+	char *buffer = malloc(STRETCH_WARM * page);
+	int error = fd < 0 ? fd : buffer ? 0 : -ENOMEM;
+
+	if (!error)
+		error = -posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	for (uint64_t offset = 0; !error && offset < file->size; offset += STRETCH * page) {
+		if (pread(fd, buffer, STRETCH_WARM * page, (off_t)offset) < 0)
+			error = -errno;
+	}
+	free(buffer);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static int make_mixed(const struct file *file, struct message *message)
+{
+	int error = make_cold(file, message);
+
+	if (error)
+		return error;
+	error = warm_stretches(file);
+	if (error)
+		return fail(message, error, "reading parts of the file into the page cache");
+	return check_state(file, STATE_MIXED, message);
 }
 
 int bench_file_prepare(const struct file *file, enum file_state state, struct message *message)
@@ -217,6 +268,8 @@ int bench_file_prepare(const struct file *file, enum file_state state, struct me
 		return make_resident(file, message);
 	case STATE_COLD:
 		return make_cold(file, message);
+	case STATE_MIXED:
+		return make_mixed(file, message);
 	case STATE_EMPTY:
 		if (ftruncate(file->fd, 0))
 			return fail(message, -errno, "ftruncate");

@@ -25,6 +25,7 @@ enum file_id {
 enum file_state {
 	STATE_RESIDENT, /* every page of it is in the page cache */
 	STATE_COLD,	/* no page of it is */
+	STATE_MIXED,	/* nine tenths of its pages are, in stretches */
 	STATE_EMPTY,	/* truncated to nothing */
 	STATE_ZERO,	/* full size, all of it zero bytes */
 };

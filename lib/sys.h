@@ -161,6 +161,16 @@ static inline long sys_read(int fd, void *data, size_t length)
 	return sys(SYS_read, fd, data, length);
 }
 
+static inline long sys_pread(int fd, void *data, size_t length, int64_t offset)
+{
+	return sys(SYS_pread64, fd, data, length, offset);
+}
+
+static inline long sys_pwrite(int fd, const void *data, size_t length, int64_t offset)
+{
+	return sys(SYS_pwrite64, fd, data, length, offset);
+}
+
 /* The kernel takes the offset in two halves; on 64-bit machines the low one holds all of it. */
 static inline long sys_preadv2(int fd, const struct iovec *iov, unsigned count, int64_t offset,
 			       int flags)

@@ -11,6 +11,9 @@
  *   Linux 5.9, 5.10, regular file     premature 0                        reads never tried
  *   a sandbox                         EPERM, ENOSYS                      learnt like EOPNOTSUPP
  *   the file ends or cache ends       short read                         ops/rw.c looks again
+ *   not in the cache                  EAGAIN, and it is being read       worker; always tried, as
+ *                                                                        that is well begun
+ *   in the cache, and large           copied, however long it takes      worker, beyond a bound
  *   pipe, socket, eventfd             EAGAIN when not ready              wait for readiness
  *
  * One byte for each descriptor number, process-wide, read and written without a lock: whatever a
@@ -226,20 +229,32 @@ int asyncring__hint_learn(int fd, struct hint *hint)
 	return asyncring__hint_inspect(fd, fd, hint, &status);
 }
 
-struct hint asyncring__hint(int fd)
+/* Nothing is known of @fd, or it is time to ask again. */
+__attribute__((noinline)) static struct hint learn_afresh(int fd)
 {
-	static __thread unsigned questions;
-	_Atomic uint8_t *known = place(fd);
-	uint8_t byte = known ? atomic_load_explicit(known, memory_order_relaxed) : FILE_UNKNOWN;
-	struct hint hint = unpack(byte);
+	struct hint hint = {.kind = FILE_UNKNOWN};
 
-	if (hint.kind != FILE_UNKNOWN && ++questions % RELEARN)
-		return hint;
 	/* Refusals too are to be met anew: they may have been another file system's. */
 	asyncring__hint_forget(fd);
 	if (asyncring__hint_learn(fd, &hint))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
+}
+
+struct hint asyncring__hint(int fd, uint32_t *questions)
+{
+	struct chunk *chunk = NULL;
+	uint8_t byte;
+
+	/* Acquire, pairs with the exchange in place(). A negative number has no chunk either. */
+	if ((unsigned)fd / CHUNK_HINTS < CHUNKS)
+		chunk = atomic_load_explicit(&chunks[(unsigned)fd / CHUNK_HINTS],
+					     memory_order_acquire);
+	if (!chunk || !(++*questions % RELEARN))
+		return learn_afresh(fd);
+	byte = atomic_load_explicit(&chunk->hints[(unsigned)fd % CHUNK_HINTS],
+				    memory_order_relaxed);
+	return (byte & KIND_MASK) == FILE_UNKNOWN ? learn_afresh(fd) : unpack(byte);
 }
 
 void asyncring__hint_no_nowait(int fd, bool write)

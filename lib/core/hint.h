@@ -33,8 +33,11 @@ struct hint {
 	bool merges;
 };
 
-/* The hint for @fd, looked up or, the first time, found out with a few system calls. */
-struct hint asyncring__hint(int fd);
+/*
+ * The hint for @fd, looked up or, the first time and now and then, found out with a few system
+ * calls. @questions counts for whoever asks when that is due again.
+ */
+struct hint asyncring__hint(int fd, uint32_t *questions);
 
 /* As asyncring__hint, but found out anew and remembered. 0 or a negative errno. */
 int asyncring__hint_learn(int fd, struct hint *hint);

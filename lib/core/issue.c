@@ -522,6 +522,7 @@ void asyncring__batch_finish(struct ring *ring)
 	batch->announce = false;
 	drop_pins(ring);
 	batch->file_size = FILE_SIZE_UNKNOWN;
+	batch->moved = 0;
 }
 
 /*

@@ -120,6 +120,8 @@ struct batch {
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
+	/* Bytes of files that the submitter has copied in this batch (ops/rw.c). */
+	uint64_t moved;
 };
 
 /* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
@@ -244,6 +246,8 @@ struct ring {
 	bool drain_disabled; /* CQE_SKIP_SUCCESS was used: the two exclude each other */
 	bool drain_next;     /* the request after a chain with a drain is drained too */
 	unsigned drained_count;
+	uint32_t hint_questions; /* see asyncring__hint() */
+	uint32_t large_vectors;	 /* so many more vectored requests are summed up first (ops/rw.c) */
 	struct batch batch;
 	struct pending pending; /* armed and parked requests */
 	struct count_wait count_wait;

@@ -31,6 +31,9 @@ struct run {
 	struct request *requests[RUN_MAX];
 	unsigned count; /* 0: there is none */
 	struct merge merge;
+	/* One of these could not begin a run, and the next need not be asked; NULL: none yet. */
+	const struct op *refused;
+	int32_t refused_fd;
 };
 
 /* Where a submission stands: the entry just taken, and how many more it may take. */
@@ -322,6 +325,8 @@ static inline bool may_run(const struct ring *ring, const struct cursor *cursor,
 
 	if (!(request->op->properties & OP_RUNS) || !next_continues(ring, cursor))
 		return false;
+	if (request->op == cursor->run.refused && request->fd == cursor->run.refused_fd)
+		return false;
 	/* Relaxed: drain_active is written under submit_lock only. */
 	return !(request->flags & OTHER_FLAGS) && !ring->chain_head &&
 	       !atomic_load_explicit(&ring->drain_active, memory_order_relaxed);
@@ -356,8 +361,12 @@ __attribute__((noinline)) static bool join_run(struct ring *ring, struct cursor 
 	if (!run->count)
 		memset(&run->merge, 0, sizeof(run->merge));
 	joined = !error && continues(&run->merge, run->count ? run->requests[0] : request, request);
-	if (joined)
+	if (joined) {
 		run->requests[run->count++] = request;
+	} else if (!run->count) {
+		run->refused = request->op;
+		run->refused_fd = request->fd;
+	}
 	if (!joined || run->count == RUN_MAX || !next_continues(ring, cursor))
 		end_run(run);
 	return joined;
@@ -389,6 +398,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	cursor.ahead.length = 0;
 	cursor.ahead.wanted = count > 1;
 	cursor.run.count = 0;
+	cursor.run.refused = NULL;
 	ring->batch.ahead = &cursor.ahead;
 	while (cursor.left) {
 		struct request *request = asyncring__request_alloc(ring);

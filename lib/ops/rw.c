@@ -34,8 +34,16 @@
 
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	/* More than this is not copied in the submitter's time (an array's sum is not known). */
-	INLINE_MAX = 1024 * 1024,
+	/*
+	 * More than this the submitter does not copy in one submission, as far as it comes in
+	 * pieces that are not done later, nor at a higher price, if workers do them.
+	 * docs/architecture.md has the figures.
+	 */
+	INLINE_MAX = 512 * 1024,
+	WORTH_A_WORKER = 128 * 1024,
+	/* After a vectored request of more than that so many are summed up before they are tried.
+	 */
+	SUMMED_UP = 64,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
 };
@@ -86,6 +94,23 @@ static long transfer(const struct rw *rw, int fd, const struct iovec *vector, un
 	if (rw->write)
 		return sys_pwritev2(fd, vector, count, offset, flags);
 	return sys_preadv2(fd, vector, count, offset, flags);
+}
+
+/*
+ * The same on a regular file, where the calls for one buffer do what those for vectors do and cost
+ * less. (Of devices some tell the two apart.) They look into a file even if there is nothing to
+ * move, though.
+ */
+static long transfer_regular(const struct rw *rw, int fd, const struct iovec *vector,
+			     unsigned count)
+{
+	int64_t offset = rw->offset + (int64_t)rw->done;
+
+	if (!rw->simple && (rw->vectored || rw->flags || rw->offset < 0 || !vector->iov_len))
+		return transfer(rw, fd, vector, count, false, 0);
+	if (rw->write)
+		return sys_pwrite(fd, vector->iov_base, vector->iov_len, offset);
+	return sys_pread(fd, vector->iov_base, vector->iov_len, offset);
 }
 
 /* Is the file open for this direction at all? */
@@ -144,14 +169,12 @@ static bool refused(const struct rw *rw, long result)
 	       (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM);
 }
 
-/* Registered buffer of a request; every vector must lie within, and not be empty. 0 or -EFAULT. */
-static int check_fixed(struct request *request, unsigned issue_flags)
+/* Every vector must lie within its registered buffer, and not be empty. */
+int asyncring__rw_check_fixed(struct request *request, unsigned issue_flags)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int error = 0;
 
-	if (!rw->fixed)
-		return 0;
 	if (!request->buffer) {
 		issue_lock(request->ring, issue_flags);
 		request->buffer = asyncring__buffer_get(request->ring, request->buf_index);
@@ -183,8 +206,57 @@ static int check_polled(const struct request *request, const struct hint *hint)
 
 /* ---- inline ---- */
 
+bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length)
+{
+	return piece >= WORTH_A_WORKER && request->ring->batch.moved + length > INLINE_MAX;
+}
+
+void asyncring__rw_moved(const struct request *request, uint64_t length)
+{
+	request->ring->batch.moved += length;
+	if (request_data(request, const struct rw)->vectored && length > INLINE_MAX)
+		request->ring->large_vectors = SUMMED_UP;
+}
+
+/*
+ * An array of the application's cannot be looked at without a system call that copies it, which
+ * would cost a small request a tenth of its time. So it is copied only where large ones have been
+ * seen lately. If that fails the request has its result.
+ */
+static bool vectors_too_much(struct request *request)
+{
+	struct ring *ring = request->ring;
+	uint64_t length;
+	int error;
+
+	if (!(request->flags & REQ_ARGS_COPIED)) {
+		if (!ring->large_vectors)
+			return false;
+		ring->large_vectors--;
+		error = asyncring__request_stabilise(request);
+		if (error) {
+			request_set_result(request, error);
+			request->flags |= REQ_PREP_FAILED;
+			return true;
+		}
+	}
+	length = asyncring__rw_wanted(request_data(request, const struct rw));
+	if (length > INLINE_MAX)
+		ring->large_vectors = SUMMED_UP;
+	return asyncring__rw_too_much(request, length, length);
+}
+
+static bool too_much(struct request *request)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+
+	return rw->vectored
+		       ? vectors_too_much(request)
+		       : asyncring__rw_too_much(request, rw->single.iov_len, rw->single.iov_len);
+}
+
 /* Whether a plain write may be made in the application's thread; asked once per submission. */
-static bool file_size_unlimited(struct ring *ring)
+bool asyncring__rw_file_size_unlimited(struct ring *ring)
 {
 	struct rlimit limit;
 
@@ -204,22 +276,33 @@ static enum inline_way inline_way(struct request *request, const struct hint *hi
 {
 	const struct rw *rw = request_data(request, const struct rw);
 
-	if (!rw->vectored && rw->single.iov_len > INLINE_MAX)
+	if ((hint->kind == FILE_MEMORY || hint->kind == FILE_CACHED) &&
+	    (rw->waits || too_much(request)))
 		return WAY_NONE;
 	switch (hint->kind) {
 	case FILE_MEMORY:
-		return !rw->write || file_size_unlimited(request->ring) ? WAY_PLAIN : WAY_NONE;
+		return !rw->write || asyncring__rw_file_size_unlimited(request->ring) ? WAY_PLAIN
+										      : WAY_NONE;
 	case FILE_CACHED:
 	case FILE_POLLABLE:
 		if (!rw->write)
 			return hint->nowait_reads ? WAY_NOWAIT : WAY_NONE;
-		return hint->nowait_writes && file_size_unlimited(request->ring) ? WAY_NOWAIT
-										 : WAY_NONE;
+		return hint->nowait_writes && asyncring__rw_file_size_unlimited(request->ring)
+			       ? WAY_NOWAIT
+			       : WAY_NONE;
 	case FILE_UNKNOWN:
 		/* Only a bad descriptor has no hint: let the kernel say so. */
 		return WAY_NOWAIT;
 	}
 	return WAY_NONE;
+}
+
+static long try_regular(const struct rw *rw, int fd, const struct iovec *vector, unsigned count,
+			enum inline_way way)
+{
+	if (way == WAY_PLAIN)
+		return transfer_regular(rw, fd, vector, count);
+	return transfer(rw, fd, vector, count, false, RWF_NOWAIT);
 }
 
 /* A short transfer of a regular file: is there more that is cached, or was that all? */
@@ -235,8 +318,7 @@ static enum issue_result finish_short(struct request *request, int fd, enum inli
 
 		if (count < 0)
 			return ISSUE_NEED_WORKER;
-		result = transfer(rw, fd, rest, (unsigned)count, false,
-				  way == WAY_NOWAIT ? RWF_NOWAIT : 0);
+		result = try_regular(rw, fd, rest, (unsigned)count, way);
 		if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
 			return ISSUE_NEED_WORKER;
 		if (result <= 0)
@@ -259,9 +341,12 @@ struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 							    memory_order_relaxed);
 		return hint;
 	}
-	hint = asyncring__hint(request->fd);
-	if ((rw->offset == -1 || blocking) && hint.kind != FILE_UNKNOWN &&
-	    asyncring__hint_learn(request->fd, &hint))
+	if (!blocking) {
+		hint = asyncring__hint(request->fd, &request->ring->hint_questions);
+		if (rw->offset != -1 || hint.kind == FILE_UNKNOWN)
+			return hint;
+	}
+	if (asyncring__hint_learn(request->fd, &hint))
 		hint.kind = FILE_UNKNOWN;
 	return hint;
 }
@@ -319,33 +404,15 @@ static enum issue_result write_stream(struct request *request, const struct hint
 	return asyncring__rw_finish(request, result);
 }
 
-static enum issue_result issue_inline(struct request *request)
+/* What has come of an attempt that was made in @way. */
+__attribute__((noinline)) static enum issue_result conclude(struct request *request,
+							    const struct hint *hint,
+							    enum inline_way way, bool stream,
+							    long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
-	struct hint hint = asyncring__rw_hint(request, false);
-	int error = check_polled(request, &hint);
-	enum inline_way way;
-	bool stream;
-	long result;
 
-	if (error)
-		return asyncring__rw_finish(request, error);
-	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
-	/* There is no such thing as the priority of a stream. */
-	if (request->ioprio && hint.kind != FILE_POLLABLE)
-		return ISSUE_NEED_WORKER;
-	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
-	if (rw->write && hint.kind == FILE_POLLABLE)
-		return request->file || file_size_unlimited(request->ring)
-			       ? write_stream(request, &hint)
-			       : ISSUE_NEED_WORKER;
-	if (way == WAY_NONE)
-		return ISSUE_NEED_WORKER;
-	/* Only a pinned file is known to be a stream; of others the call itself tells. */
-	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;
-	result =
-		transfer(rw, fd, rw->vector, rw->count, stream, way == WAY_NOWAIT ? RWF_NOWAIT : 0);
 	if (result == -ESPIPE && !stream) {
 		stream = true;
 		if (rw->write)
@@ -361,10 +428,70 @@ static enum issue_result issue_inline(struct request *request)
 	if (result <= 0)
 		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
-	stream |= hint.kind == FILE_POLLABLE && (request->file || rw->offset == -1);
+	asyncring__rw_moved(request, rw->done);
+	stream |= hint->kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == asyncring__rw_wanted(rw))
 		return asyncring__rw_finish(request, 0);
 	return finish_short(request, fd, way);
+}
+
+__attribute__((noinline)) static enum issue_result issue_inline(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	struct hint hint = asyncring__rw_hint(request, false);
+	int error = check_polled(request, &hint);
+	int fd = request_fd(request);
+	enum inline_way way;
+	bool stream;
+	long result;
+
+	if (error)
+		return asyncring__rw_finish(request, error);
+	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
+	/* There is no such thing as the priority of a stream. */
+	if (request->ioprio && hint.kind != FILE_POLLABLE)
+		return ISSUE_NEED_WORKER;
+	/* A hint may be wrong, and the file one that RLIMIT_FSIZE is about. */
+	if (rw->write && hint.kind == FILE_POLLABLE)
+		return request->file || asyncring__rw_file_size_unlimited(request->ring)
+			       ? write_stream(request, &hint)
+			       : ISSUE_NEED_WORKER;
+	if (way == WAY_NONE)
+		return request->flags & REQ_PREP_FAILED ? ISSUE_DONE : ISSUE_NEED_WORKER;
+	/* A call that carried it with others has ended within it. */
+	if (rw->done)
+		return finish_short(request, fd, way);
+	/* Only a pinned file is known to be a stream; of others the call itself tells. */
+	stream = request->file && hint.kind == FILE_POLLABLE && !request->file->character;
+	if (stream)
+		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
+	else
+		result = try_regular(rw, fd, rw->vector, rw->count, way);
+	return conclude(request, &hint, way, stream, result);
+}
+
+/*
+ * The same for those that ask for nothing but a buffer's worth at an offset, which are the most and
+ * the most in a hurry.
+ */
+static enum issue_result issue_simple(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	struct hint hint = asyncring__rw_hint(request, false);
+	enum inline_way way;
+	long result;
+
+	if (hint.kind != FILE_MEMORY && hint.kind != FILE_CACHED)
+		return issue_inline(request);
+	way = inline_way(request, &hint);
+	if (way == WAY_NONE)
+		return ISSUE_NEED_WORKER;
+	result = try_regular(rw, request_fd(request), &rw->single, 1, way);
+	if (result != (long)rw->single.iov_len)
+		return conclude(request, &hint, way, false, result);
+	request->ring->batch.moved += (uint64_t)result;
+	request->completion.res = (int32_t)result;
+	return ISSUE_DONE;
 }
 
 /* ---- on a worker ---- */
@@ -420,6 +547,7 @@ static enum issue_result issue_file(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	bool regular = !request->file || request->file->regular;
+	bool known = request->file && request->file->regular;
 	uint64_t total = asyncring__rw_wanted(rw);
 	int fd = request_fd(request);
 	long result = 0;
@@ -436,7 +564,8 @@ static enum issue_result issue_file(struct request *request)
 			vector = rest;
 			count = (unsigned)remaining(rw, rest, VECTOR_MAX);
 		}
-		result = transfer(rw, fd, vector, count, false, 0);
+		result = known ? transfer_regular(rw, fd, vector, count)
+			       : transfer(rw, fd, vector, count, false, 0);
 		if (result == -EINTR && !asyncring__pool_interrupted())
 			continue;
 		if (result <= 0)
@@ -485,10 +614,15 @@ int asyncring__rw_file_first(const struct request *request, int error)
 
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
-	int error = check_fixed(request, flags);
+	if (request_data(request, const struct rw)->simple && flags & ISSUE_NONBLOCK)
+		return issue_simple(request);
+	if (request_data(request, const struct rw)->fixed) {
+		int error = asyncring__rw_check_fixed(request, flags);
 
-	if (error)
-		return asyncring__rw_finish(request, asyncring__rw_file_first(request, error));
+		if (error)
+			return asyncring__rw_finish(request,
+						    asyncring__rw_file_first(request, error));
+	}
 	if (request->flags & ASYNCRING_SQE_BUFFER_SELECT)
 		return asyncring__rw_issue_selected(request, flags);
 	return asyncring__rw_attempt(request, flags);

@@ -26,6 +26,8 @@ struct rw {
 	bool write;
 	bool vectored;
 	bool fixed;
+	bool simple;	 /* a buffer of its own, an offset, and nothing else is asked for */
+	bool waits;	 /* a call that carried it with others has shown that it is a worker's */
 	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
 	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
@@ -39,6 +41,19 @@ enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
  */
 uint64_t asyncring__rw_wanted(const struct rw *rw);
 
+/*
+ * Would @length bytes more, in pieces of @piece, keep the submitter for too long? What it has moved
+ * counts for its submission.
+ */
+bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length);
+void asyncring__rw_moved(const struct request *request, uint64_t length);
+
+/* May the application's thread make plain writes? submit_lock. */
+bool asyncring__rw_file_size_unlimited(struct ring *ring);
+
+/* With a registered buffer: get it, and see that all is within. 0 or -EFAULT. */
+int asyncring__rw_check_fixed(struct request *request, unsigned issue_flags);
+
 /* Set the result, which is @result only if nothing was moved before. */
 enum issue_result asyncring__rw_finish(struct request *request, long result);
 
@@ -49,7 +64,8 @@ int asyncring__rw_file_first(const struct request *request, int error);
  * What is known of the file. A registered one was looked at when it was duplicated. A hint for a
  * descriptor may be stale: that must not cost more than time, so where a wrong one could block or
  * mislead (transfers at the file's own position, which tell nothing of the file, and @blocking
- * ones, which are made in the way the hint says) it is renewed.
+ * ones, which are made in the way the hint says) it is renewed. If not @blocking submit_lock is
+ * held.
  */
 struct hint asyncring__rw_hint(const struct request *request, bool blocking);
 

@@ -29,7 +29,7 @@ static int check_ioprio(uint16_t ioprio)
 	return -EINVAL;
 }
 
-static int prep(struct request *request, const struct asyncring_sqe *sqe, bool write)
+static inline int prep(struct request *request, const struct asyncring_sqe *sqe, bool write)
 {
 	struct rw *rw = request_data(request, struct rw);
 
@@ -49,8 +49,8 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe, bool w
 	return 0;
 }
 
-static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe, bool write,
-		       bool fixed)
+static inline __attribute__((always_inline)) int
+prep_buffer(struct request *request, const struct asyncring_sqe *sqe, bool write, bool fixed)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int error = prep(request, sqe, write);
@@ -61,6 +61,9 @@ static int prep_buffer(struct request *request, const struct asyncring_sqe *sqe,
 	rw->count = 1;
 	rw->fixed = fixed;
 	rw->length = sqe->len;
+	rw->simple = !fixed && sqe->len && rw->offset >= 0 &&
+		     !(rw->flags | sqe->ioprio | (request->flags & ASYNCRING_SQE_BUFFER_SELECT) |
+		       (request->ring->flags & ASYNCRING_SETUP_IOPOLL));
 	return error;
 }
 

@@ -46,8 +46,10 @@ static const struct op table[] = {
 			.name = "READ_FIXED",
 			.prep = asyncring__rw_prep_read_fixed,
 			.issue = asyncring__rw_issue,
-			.properties =
-				OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL | OP_FIXED_BUFFER,
+			.merge = asyncring__rw_merge,
+			.issue_merged = asyncring__rw_issue_merged,
+			.properties = OP_FILE | OP_IOPRIO | OP_POLL_IN | OP_IOPOLL |
+				      OP_FIXED_BUFFER | OP_RUNS,
 		},
 	[ASYNCRING_OP_WRITE_FIXED] =
 		{
@@ -57,7 +59,7 @@ static const struct op table[] = {
 			.merge = asyncring__rw_merge,
 			.issue_merged = asyncring__rw_issue_merged,
 			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
-				      OP_SERIAL_INODE | OP_FIXED_BUFFER,
+				      OP_SERIAL_INODE | OP_FIXED_BUFFER | OP_RUNS,
 		},
 	[ASYNCRING_OP_POLL_ADD] =
 		{
@@ -196,8 +198,8 @@ static const struct op table[] = {
 			.issue = asyncring__rw_issue,
 			.merge = asyncring__rw_merge,
 			.issue_merged = asyncring__rw_issue_merged,
-			.properties =
-				OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL | OP_SERIAL_INODE,
+			.properties = OP_FILE | OP_IOPRIO | OP_POLL_OUT | OP_IOPOLL |
+				      OP_SERIAL_INODE | OP_RUNS,
 		},
 	[ASYNCRING_OP_FADVISE] =
 		{

@@ -247,7 +247,66 @@ bool support_on_tmpfs(const char *directory)
 	return !statfs(directory, &status) && status.f_type == TMPFS_MAGIC;
 }
 
+/* ---- reads and writes in a hook ---- */
+
+bool support_transfer(long number, const long arguments[6], struct support_transfer *transfer)
+{
+	bool several = number == SYS_preadv2 || number == SYS_pwritev2;
+
+	if (!several && number != SYS_pread64 && number != SYS_pwrite64)
+		return false;
+	transfer->write = number == SYS_pwritev2 || number == SYS_pwrite64;
+	transfer->fd = (int)arguments[0];
+	transfer->offset = arguments[3];
+	transfer->flags = several ? (int)arguments[5] : 0;
+	transfer->single = (struct iovec){(void *)arguments[1], (size_t)arguments[2]};
+	transfer->vector = several ? (const struct iovec *)arguments[1] : &transfer->single;
+	transfer->count = several ? (unsigned)arguments[2] : 1;
+	return true;
+}
+
+long support_transfer_part(const struct support_transfer *transfer, size_t length)
+{
+	enum { VECTORS_MAX = 64 };
+	struct iovec cut[VECTORS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < transfer->count && length && count < VECTORS_MAX; i++) {
+		cut[count] = transfer->vector[i];
+		if (cut[count].iov_len > length)
+			cut[count].iov_len = length;
+		length -= cut[count++].iov_len;
+	}
+	return sys_raw6(transfer->write ? SYS_pwritev2 : SYS_preadv2, transfer->fd, (long)cut,
+			count, transfer->offset, 0, transfer->flags);
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014). */
+unsigned support_below(struct support_random *random, unsigned limit)
+{
+	uint64_t mixed = random->state += 0x9e3779b97f4a7c15ull;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
+	return (unsigned)((mixed ^ mixed >> 31) % limit);
+}
+
+uint64_t support_seed(void)
+{
+	const char *text = getenv("ASYNCRING_SEED");
+
+	return text ? strtoull(text, NULL, 0) : 1;
+}
+
 /* ---- the gate ---- */
+
+/* Which one is made depends on the file and on what is moved, and is of no concern there. */
+static long at_the_gate(long number)
+{
+	if (number == SYS_pread64)
+		return SYS_preadv2;
+	return number == SYS_pwrite64 ? SYS_pwritev2 : number;
+}
 
 void support_gate_close(struct support_gate *gate, long number)
 {
@@ -264,7 +323,7 @@ void support_gate_open(struct support_gate *gate)
 void support_gate_pass(struct support_gate *gate, long number)
 {
 	/* The application's threads are not to be held up: here that is the main thread. */
-	if (!atomic_load(&gate->closed) || atomic_load(&gate->number) != number ||
+	if (!atomic_load(&gate->closed) || atomic_load(&gate->number) != at_the_gate(number) ||
 	    support_thread_id() == getpid())
 		return;
 	atomic_fetch_add(&gate->held, 1);

@@ -96,8 +96,34 @@ bool support_content(const unsigned char *buffer, size_t length, size_t offset);
 bool support_on_tmpfs(const char *directory);
 
 /*
+ * A read or a write at an offset as a sys hook sees it, whichever of the calls for one buffer or
+ * for several it is. Not to be copied.
+ */
+struct support_transfer {
+	bool write;
+	int fd, flags; /* RWF_* */
+	long offset;
+	const struct iovec *vector;
+	unsigned count;
+	struct iovec single;
+};
+/* False if it is another call. */
+bool support_transfer(long number, const long arguments[6], struct support_transfer *transfer);
+/* Carry out its first @length bytes; a result like the kernel's. */
+long support_transfer_part(const struct support_transfer *transfer, size_t length);
+
+/* Numbers that are the same for the same @seed. */
+struct support_random {
+	uint64_t state;
+};
+unsigned support_below(struct support_random *random, unsigned limit);
+/* Where the differential tests begin: $ASYNCRING_SEED, or 1. */
+uint64_t support_seed(void);
+
+/*
  * A gate in front of a system call of the library's worker threads: closed, it holds every thread
- * that is about to make the call @number. For use in a sys hook.
+ * that is about to make the call @number, where preadv2 and pwritev2 stand for all calls that read
+ * or write at an offset. For use in a sys hook.
  */
 struct support_gate {
 	_Atomic long number;   /* -1: none */

@@ -25,10 +25,9 @@ static _Atomic unsigned tries, inline_calls, worker_calls, all_inline;
 
 static bool answer_transfer(long number, const long arguments[6], long *result)
 {
-	bool transfer = number == SYS_preadv2 || number == SYS_pwritev2;
-	const struct iovec *vector = (const struct iovec *)arguments[1];
+	struct support_transfer seen;
+	bool transfer = support_transfer(number, arguments, &seen);
 	int fake = atomic_load(&answer);
-	struct iovec half;
 
 	if (support_thread_id() != getpid()) {
 		if (transfer)
@@ -38,16 +37,15 @@ static bool answer_transfer(long number, const long arguments[6], long *result)
 	atomic_fetch_add(&all_inline, 1);
 	if (!transfer)
 		return false;
-	if (!(arguments[5] & RWF_NOWAIT)) {
+	if (!(seen.flags & RWF_NOWAIT)) {
 		atomic_fetch_add(&inline_calls, 1);
 		return false;
 	}
 	atomic_fetch_add(&tries, 1);
 	if (fake == NOT_FAKED)
 		return false;
-	if (fake == HALF && vector->iov_len > 1) {
-		half = (struct iovec){vector->iov_base, vector->iov_len / 2};
-		*result = syscall(number, arguments[0], &half, 1, arguments[3], 0, 0);
+	if (fake == HALF && seen.vector->iov_len > 1) {
+		*result = support_transfer_part(&seen, seen.vector->iov_len / 2);
 		return true;
 	}
 	*result = fake == HALF ? -EAGAIN : fake;
@@ -262,20 +260,111 @@ static void hazard_h3_pipe_waits_for_readiness(void **state)
 	close(ends[1]);
 }
 
-static void hazard_h3_large_copy_does_not_stall_the_submitter(void **state)
+/* ---- what is large is not copied in the submitter's time ---- */
+
+enum {
+	INLINE_MAX = 512 * 1024, /* of a submission, as in ops/rw.c */
+	PIECE = 128 * 1024,	 /* the smallest that is worth a worker's while */
+	LARGE = 4 << 20,
+};
+
+static unsigned char large[LARGE];
+
+static void assert_carried_out(unsigned inline_expected, unsigned by_workers)
 {
-	enum { LARGE = 8 << 20 };
-	int fd = fresh_file("/dev/shm", LARGE);
-	unsigned char *large = malloc(LARGE);
+	assert_int_equal(tries + inline_calls, inline_expected);
+	assert_int_equal(worker_calls, by_workers);
+}
+
+/* @count transfers of @length bytes, of which none continues another. */
+static void transfer_pieces(int fd, bool write, unsigned count, unsigned length)
+{
+	for (unsigned i = count; i--;) {
+		uint64_t offset = (uint64_t)i * length;
+
+		if (write)
+			asyncring_prep_write(support_sqe(&ring), fd, large + offset, length,
+					     offset);
+		else
+			asyncring_prep_read(support_sqe(&ring), fd, large + offset, length, offset);
+	}
+	count_from_here();
+	assert_int_equal(asyncring_submit(&ring), count);
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(support_result(&ring, NULL), length);
+	assert_true(support_content(large, (size_t)count * length, 0));
+}
+
+static void check_bounds(int fd, bool write)
+{
+	if (!write)
+		memset(large, 0, LARGE);
+	transfer_pieces(fd, write, 1, INLINE_MAX);
+	assert_carried_out(1, 0);
+	transfer_pieces(fd, write, 1, INLINE_MAX + 1);
+	assert_carried_out(0, 1);
+	/* All of one submission together, and then anew. */
+	for (unsigned round = 0; round < 3; round++) {
+		transfer_pieces(fd, write, 20, PIECE);
+		assert_carried_out(INLINE_MAX / PIECE, 20 - INLINE_MAX / PIECE);
+	}
+	/* A worker would not be faster with these. */
+	transfer_pieces(fd, write, 32, PIECE - 1);
+	assert_carried_out(32, 0);
+}
+
+static void hazard_h3_large_copies_do_not_stall_the_submitter(void **state)
+{
+	int cached = fresh_file("/tmp", LARGE), memory = fresh_file("/dev/shm", LARGE);
 
 	(void)state;
-	assert_non_null(large);
+	check_bounds(cached, false);
+	if (support_on_tmpfs("/dev/shm")) {
+		check_bounds(memory, false);
+		check_bounds(memory, true);
+	}
+	close(cached);
+	close(memory);
+}
+
+static void read_vectors(int fd, const struct iovec *vectors, unsigned count, int expected)
+{
+	memset(large, 0, LARGE);
+	asyncring_prep_readv(support_sqe(&ring), fd, vectors, count, 0);
 	count_from_here();
-	asyncring_prep_read(support_sqe(&ring), fd, large, LARGE, 0);
-	assert_int_equal(support_run(&ring), LARGE);
-	assert_true(support_content(large, LARGE, 0));
-	assert_int_equal(tries + inline_calls, 0);
-	free(large);
+	assert_int_equal(support_run(&ring), expected);
+	if (expected > 0)
+		assert_true(support_content(large, (size_t)expected, 0));
+}
+
+/* What an array comes to is found out by the first; the next are summed up beforehand. */
+static void hazard_h3_large_vectors_stall_the_submitter_once(void **state)
+{
+	static const struct iovec much[3] = {{large, PIECE},
+					     {large + PIECE, INLINE_MAX},
+					     {large + PIECE + INLINE_MAX, PIECE}},
+				  little[2] = {{large, 100}, {large + 100, PIECE}};
+	enum { MUCH = INLINE_MAX + 2 * PIECE, LITTLE = PIECE + 100, FORGOTTEN = 64 };
+	int fd = fresh_file("/tmp", LARGE);
+
+	(void)state;
+	read_vectors(fd, much, 3, MUCH);
+	assert_carried_out(1, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		read_vectors(fd, much, 3, MUCH);
+		assert_carried_out(0, 1);
+		read_vectors(fd, little, 2, LITTLE);
+		assert_carried_out(1, 0);
+	}
+	/* An array that cannot be read is refused then as ever. */
+	read_vectors(fd, (const struct iovec *)8, 3, -EFAULT);
+	assert_carried_out(0, 0);
+	for (unsigned i = 0; i < FORGOTTEN; i++)
+		read_vectors(fd, little, 2, LITTLE);
+	read_vectors(fd, (const struct iovec *)8, 3, -EFAULT);
+	assert_carried_out(1, 0);
+	read_vectors(fd, much, 3, MUCH);
+	assert_carried_out(1, 0);
 	close(fd);
 }
 
@@ -333,7 +422,8 @@ int main(void)
 		cmocka_unit_test(hazard_h3_tmpfs_is_read_and_written_inline),
 		cmocka_unit_test(hazard_h3_procfs_goes_to_a_worker),
 		cmocka_unit_test(hazard_h3_pipe_waits_for_readiness),
-		cmocka_unit_test(hazard_h3_large_copy_does_not_stall_the_submitter),
+		cmocka_unit_test(hazard_h3_large_copies_do_not_stall_the_submitter),
+		cmocka_unit_test(hazard_h3_large_vectors_stall_the_submitter_once),
 		cmocka_unit_test(hazard_h3_one_system_call_for_a_cached_read),
 	};
 

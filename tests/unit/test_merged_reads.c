@@ -33,36 +33,22 @@ static _Atomic long missing_from, missing_to;
 static _Atomic bool missing_once; /* the next call finds it */
 static _Atomic bool refuses;	  /* it is not to be asked for that at all */
 
-static long read_up_to(const long arguments[6], long left)
-{
-	const struct iovec *from = (const struct iovec *)arguments[1];
-	struct iovec cut[ENTRIES];
-	unsigned count = 0;
-
-	for (long i = 0; i < arguments[2] && left; i++) {
-		cut[count] = from[i];
-		if ((long)cut[count].iov_len > left)
-			cut[count].iov_len = (size_t)left;
-		left -= (long)cut[count++].iov_len;
-	}
-	return sys_raw6(SYS_preadv2, arguments[0], (long)cut, count, arguments[3], 0, arguments[5]);
-}
-
 static bool reads(long number, const long arguments[6], long *result)
 {
-	long offset = arguments[3], from = atomic_load(&missing_from);
+	long from = atomic_load(&missing_from);
+	struct support_transfer read;
 
-	if (number != SYS_preadv2 || support_thread_id() != getpid())
+	if (!support_transfer(number, arguments, &read) || support_thread_id() != getpid())
 		return false;
 	atomic_fetch_add(&inline_calls, 1);
-	if (!(arguments[5] & RWF_NOWAIT))
+	if (!(read.flags & RWF_NOWAIT))
 		return false;
 	if (atomic_load(&refuses))
 		*result = -EOPNOTSUPP;
-	else if (offset >= from && offset < atomic_load(&missing_to))
+	else if (read.offset >= from && read.offset < atomic_load(&missing_to))
 		*result = -EAGAIN;
-	else if (offset < from)
-		*result = read_up_to(arguments, from - offset);
+	else if (read.offset < from)
+		*result = support_transfer_part(&read, (size_t)(from - read.offset));
 	else
 		return false;
 	if (atomic_load(&missing_once)) {
@@ -255,6 +241,54 @@ static void missing_from_any_byte(void **state)
 	}
 }
 
+/* That nothing of it is cached the first is told by the call for all of them. */
+static void a_cold_row_tries_each_once(void **state)
+{
+	int results[8];
+
+	(void)state;
+	if (support_on_tmpfs("/tmp"))
+		skip();
+	all_is_cached();
+	memset(memory, 0, sizeof(memory));
+	atomic_store(&missing_from, 0);
+	for (unsigned i = 0; i < 8; i++)
+		queue((uint64_t)i * BLOCK, BLOCK, i);
+	run(8, results);
+	assert_int_equal(atomic_load(&inline_calls), 8);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(results[i], BLOCK);
+	assert_true(support_content(memory, (size_t)8 * BLOCK, 0));
+}
+
+/* Large ones are read inline only until they are too much for the submitter. */
+static void large_ones_are_left_to_workers(void **state)
+{
+	enum { LARGE = 128 * 1024, COUNT = 12 };
+	int results[COUNT], plain = file;
+	unsigned char *copy = malloc((size_t)COUNT * LARGE);
+
+	(void)state;
+	assert_non_null(copy);
+	all_is_cached();
+	file = support_file("/tmp", (size_t)COUNT * LARGE);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct asyncring_sqe *sqe = queue(0, LARGE, i);
+
+		sqe->off = (uint64_t)i * LARGE;
+		sqe->addr = (uintptr_t)copy + sqe->off;
+	}
+	run(COUNT, results);
+	/* Half a megabyte, one by one. */
+	assert_int_equal(atomic_load(&inline_calls), 4);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_int_equal(results[i], LARGE);
+	assert_true(support_content(copy, (size_t)COUNT * LARGE, 0));
+	free(copy);
+	close(file);
+	file = plain;
+}
+
 static void refused_means_workers(void **state)
 {
 	int plain = file;
@@ -382,25 +416,6 @@ static void out_of_memory_in_the_middle(void **state)
 
 /* ---- the differential test ---- */
 
-struct random {
-	uint64_t state;
-};
-
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(struct random *random)
-{
-	uint64_t mixed = random->state += 0x9e3779b97f4a7c15ull;
-
-	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
-	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
-	return mixed ^ mixed >> 31;
-}
-
-static unsigned below(struct random *random, unsigned limit)
-{
-	return (unsigned)(random_next(random) % limit);
-}
-
 struct outcome {
 	int results[STEPS];
 	unsigned calls;
@@ -408,15 +423,17 @@ struct outcome {
 };
 
 /* @apart: what workers do at the same time must not go to the same memory. */
-static void queue_random(struct random *random, uint64_t *offset, unsigned name, bool apart)
+static void queue_random(struct support_random *random, uint64_t *offset, unsigned name, bool apart)
 {
-	unsigned length = below(random, 3) ? 1 + below(random, 600) : below(random, 2 * BLOCK);
+	unsigned length = support_below(random, 3) ? 1 + support_below(random, 600)
+						   : support_below(random, 2 * BLOCK);
 	struct asyncring_sqe *sqe;
-	unsigned choice = below(random, 25), elsewhere = below(random, FILE_BYTES / 2);
+	unsigned choice = support_below(random, 25),
+		 elsewhere = support_below(random, FILE_BYTES / 2);
 
-	if (!below(random, 6))
-		*offset = below(random, FILE_BYTES);
-	if (!below(random, 12) && *offset > 300)
+	if (!support_below(random, 6))
+		*offset = support_below(random, FILE_BYTES);
+	if (!support_below(random, 12) && *offset > 300)
 		*offset -= 300;
 	if (apart && length > FILE_BYTES / STEPS)
 		length = FILE_BYTES / STEPS;
@@ -434,16 +451,16 @@ static void queue_random(struct random *random, uint64_t *offset, unsigned name,
 
 static void play(uint64_t seed, bool merged, struct outcome *outcome)
 {
-	struct random random = {seed};
-	uint64_t offset = below(&random, FILE_BYTES);
-	bool missing = below(&random, 2);
+	struct support_random random = {seed};
+	uint64_t offset = support_below(&random, FILE_BYTES);
+	bool missing = support_below(&random, 2);
 
 	all_is_cached();
 	atomic_store(&asyncring__merges_nothing, !merged);
 	if (missing) {
-		atomic_store(&missing_from, (long)below(&random, FILE_BYTES));
+		atomic_store(&missing_from, (long)support_below(&random, FILE_BYTES));
 		atomic_store(&missing_to,
-			     atomic_load(&missing_from) + 1 + below(&random, 3 * BLOCK));
+			     atomic_load(&missing_from) + 1 + support_below(&random, 3 * BLOCK));
 	}
 	memset(memory, 0, sizeof(memory));
 	for (unsigned i = 0; i < STEPS; i++)
@@ -457,8 +474,7 @@ static void merged_and_unmerged_agree(void **state)
 {
 	static struct outcome merged, unmerged;
 	unsigned long merged_calls = 0, unmerged_calls = 0;
-	const char *text = getenv("ASYNCRING_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : 1;
+	uint64_t seed = support_seed();
 
 	(void)state;
 	for (unsigned i = 0; i < PROGRAMS; i++, seed++) {
@@ -506,6 +522,8 @@ int main(void)
 		cmocka_unit_test(memory_files_are_read_plainly),
 		cmocka_unit_test(others_make_calls_of_their_own),
 		cmocka_unit_test(missing_from_any_byte),
+		cmocka_unit_test(a_cold_row_tries_each_once),
+		cmocka_unit_test(large_ones_are_left_to_workers),
 		cmocka_unit_test(refused_means_workers),
 		cmocka_unit_test(the_end_of_the_file_cuts_one),
 		cmocka_unit_test(bad_buffer_in_the_middle),

@@ -39,34 +39,16 @@ static _Atomic int timers;
 /* So many calls are interrupted first. */
 static _Atomic int interruptions;
 
-/* What a call to @offset is still good for: as many of @vectors, cut to size, as reach the fault.
- */
-static long write_up_to_fault(const long arguments[6])
-{
-	const struct iovec *from = (const struct iovec *)arguments[1];
-	long left = atomic_load(&fault_at) - arguments[3];
-	struct iovec cut[ENTRIES];
-	unsigned count = 0;
-
-	if (left <= 0)
-		return -atomic_load(&fault_errno);
-	for (long i = 0; i < arguments[2] && left; i++) {
-		cut[count] = from[i];
-		if ((long)cut[count].iov_len > left)
-			cut[count].iov_len = (size_t)left;
-		left -= (long)cut[count++].iov_len;
-	}
-	return sys_raw6(SYS_pwritev2, arguments[0], (long)cut, count, arguments[3], 0,
-			arguments[5]);
-}
-
 static bool worker_writes(long number, const long arguments[6], long *result)
 {
+	struct support_transfer write;
+	long left;
+
 	if (number == SYS_timer_create)
 		atomic_fetch_add(&timers, 1);
 	if (number == SYS_timer_delete)
 		atomic_fetch_sub(&timers, 1);
-	if (number != SYS_pwritev2)
+	if (!support_transfer(number, arguments, &write) || !write.write)
 		return false;
 	if (support_thread_id() == getpid()) {
 		/* Nothing is written inline. */
@@ -74,12 +56,12 @@ static bool worker_writes(long number, const long arguments[6], long *result)
 		return true;
 	}
 	support_gate_pass(&gate, number);
-	if (arguments[3] == FAR)
+	if (write.offset == FAR)
 		return false;
-	if (arguments[2] == 1)
+	if (write.count == 1)
 		support_gate_pass(&lone_gate, number);
 	atomic_fetch_add(&calls, 1);
-	atomic_fetch_add(&vectors_seen, (unsigned)arguments[2]);
+	atomic_fetch_add(&vectors_seen, write.count);
 	if (atomic_load(&interruptions) > 0) {
 		atomic_fetch_sub(&interruptions, 1);
 		*result = -EINTR;
@@ -87,7 +69,9 @@ static bool worker_writes(long number, const long arguments[6], long *result)
 	}
 	if (atomic_load(&fault_at) < 0)
 		return false;
-	*result = write_up_to_fault(arguments);
+	left = atomic_load(&fault_at) - write.offset;
+	*result =
+		left > 0 ? support_transfer_part(&write, (size_t)left) : -atomic_load(&fault_errno);
 	return true;
 }
 
@@ -567,25 +551,6 @@ static void back_in_the_lane_it_can_be_cancelled(void **state)
 
 /* ---- the differential test ---- */
 
-struct random {
-	uint64_t state;
-};
-
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(struct random *random)
-{
-	uint64_t mixed = random->state += 0x9e3779b97f4a7c15ull;
-
-	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
-	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
-	return mixed ^ mixed >> 31;
-}
-
-static unsigned below(struct random *random, unsigned limit)
-{
-	return (unsigned)(random_next(random) % limit);
-}
-
 enum { STEPS = 40 };
 
 struct outcome {
@@ -596,23 +561,24 @@ struct outcome {
 };
 
 /* One write, which mostly continues the one before it at *offset. */
-static void queue_random(struct random *random, uint64_t *offset, unsigned name)
+static void queue_random(struct support_random *random, uint64_t *offset, unsigned name)
 {
 	static struct iovec vectors[STEPS][3];
-	unsigned length = below(random, 3) ? 1 + below(random, 600) : below(random, 2 * BLOCK);
+	unsigned length = support_below(random, 3) ? 1 + support_below(random, 600)
+						   : support_below(random, 2 * BLOCK);
 	struct asyncring_sqe *sqe;
 	unsigned char *from;
 
-	if (!below(random, 6))
-		*offset = below(random, FILE_BYTES / 2);
-	if (!below(random, 12) && *offset > 300)
+	if (!support_below(random, 6))
+		*offset = support_below(random, FILE_BYTES / 2);
+	if (!support_below(random, 12) && *offset > 300)
 		*offset -= 300;
 	/* Not what belongs there: overlapping writes must be seen to differ. */
-	from = data + below(random, FILE_BYTES / 2);
-	if (!below(random, 25))
+	from = data + support_below(random, FILE_BYTES / 2);
+	if (!support_below(random, 25))
 		from = (unsigned char *)8;
 	sqe = queue(0, length, name);
-	if (!below(random, 4)) {
+	if (!support_below(random, 4)) {
 		unsigned half = length / 2;
 
 		vectors[name][0] = (struct iovec){from, half};
@@ -630,18 +596,18 @@ static void queue_random(struct random *random, uint64_t *offset, unsigned name)
 
 static void play(uint64_t seed, bool merged, struct outcome *outcome)
 {
-	struct random random = {seed};
-	uint64_t offset = below(&random, FILE_BYTES / 4);
+	struct support_random random = {seed};
+	uint64_t offset = support_below(&random, FILE_BYTES / 4);
 
 	forget();
 	atomic_store(&asyncring__merges_nothing, !merged);
-	if (!below(&random, 3)) {
+	if (!support_below(&random, 3)) {
 		static const int errors[] = {ENOSPC, EIO, EDQUOT, EFBIG};
 
-		atomic_store(&fault_at, (long)(offset + below(&random, FILE_BYTES / 4)));
-		atomic_store(&fault_errno, errors[below(&random, 4)]);
+		atomic_store(&fault_at, (long)(offset + support_below(&random, FILE_BYTES / 4)));
+		atomic_store(&fault_errno, errors[support_below(&random, 4)]);
 	}
-	atomic_store(&interruptions, (int)below(&random, 3));
+	atomic_store(&interruptions, (int)support_below(&random, 3));
 	hold_lane();
 	for (unsigned i = 0; i < STEPS; i++)
 		queue_random(&random, &offset, i);
@@ -656,8 +622,7 @@ static void merged_and_unmerged_agree(void **state)
 {
 	static struct outcome merged, unmerged;
 	unsigned long merged_calls = 0, unmerged_calls = 0;
-	const char *text = getenv("ASYNCRING_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : 1;
+	uint64_t seed = support_seed();
 
 	(void)state;
 	for (unsigned i = 0; i < PROGRAMS; i++, seed++) {
