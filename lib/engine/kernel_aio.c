@@ -277,7 +277,7 @@ static bool submit_some(struct ring *ring, struct kernel_aio *aio)
 	long taken = -EBUSY;
 
 	describe(ring, aio, &submission);
-	if (submission.count)
+	if (submission.count && !atomic_load_explicit(&unavailable, memory_order_relaxed))
 		taken = sys(SYS_io_submit, aio->context, submission.count, submission.pointers);
 	for (long i = 0; i < taken; i++) {
 		take_queued(aio);
