@@ -160,18 +160,18 @@ static int set_up_group(void **state)
 	return 0;
 }
 
-/* Submit @count reads at once. */
-static void submit_reads(unsigned count)
+/* Submit reads from number @first to @end at once. */
+static void submit_reads(unsigned first, unsigned end)
 {
-	memset(memory, 0, count * BLOCK);
-	for (unsigned i = 0; i < count; i++) {
+	memset(memory + first * BLOCK, 0, (end - first) * BLOCK);
+	for (unsigned i = first; i < end; i++) {
 		struct asyncring_sqe *sqe = asyncring_get_sqe(&ring);
 
 		must(sqe);
 		asyncring_prep_read(sqe, file, memory + i * BLOCK, BLOCK, i % BLOCKS * BLOCK);
 		sqe->user_data = i;
 	}
-	must(asyncring_submit(&ring) == (int)count);
+	must(asyncring_submit(&ring) == (int)(end - first));
 }
 
 static void reap_reads(unsigned count)
@@ -190,7 +190,7 @@ static void reap_reads(unsigned count)
 
 static void read_many(unsigned count)
 {
-	submit_reads(count);
+	submit_reads(0, count);
 	reap_reads(count);
 }
 
@@ -294,9 +294,9 @@ static void full_for_a_while(void)
 	read_many(1);
 	submit_error = -EAGAIN;
 	errors_left = 0;
-	submit_reads(100);
+	submit_reads(0, 100);
 	errors_left = 3;
-	submit_reads(100);
+	submit_reads(100, 200);
 	reap_reads(200);
 	must(submitted + plain_calls >= 201);
 }
@@ -362,7 +362,7 @@ static void events_by_call(void)
 	layout_unknown = true;
 	read_many(MANY);
 	must(submitted == MANY && !plain_calls);
-	submit_reads(MANY);
+	submit_reads(0, MANY);
 }
 
 static void given_back(int error)
@@ -416,7 +416,7 @@ static void failed(void)
 static void closed_in_flight(void)
 {
 	for (int i = 0; i < 20; i++) {
-		submit_reads(MANY);
+		submit_reads(0, MANY);
 		asyncring_queue_exit(&ring);
 		must(!asyncring_queue_init(512, &ring, 0));
 	}
