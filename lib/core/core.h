@@ -89,6 +89,13 @@ unsigned asyncring__issue_merged(struct request *const requests[], unsigned coun
  */
 void asyncring__request_ready(struct request *request, uint32_t events);
 
+/*
+ * The kernel has carried @request out with @result, or not taken it because of @error: carry on
+ * with it. submit_lock held, within a batch.
+ */
+void asyncring__request_transferred(struct request *request, int64_t result);
+void asyncring__request_not_taken(struct request *request, int error);
+
 /* Take a parked request back; it is the caller's again. submit_lock held. */
 void asyncring__request_unpark(struct request *request);
 

@@ -22,6 +22,7 @@ static void before(void)
 	asyncring__futex_before_fork();
 	asyncring__attendant_before_fork();
 	asyncring__pool_before_fork();
+	asyncring__kernel_aio_before_fork();
 	asyncring__files_before_fork();
 	asyncring__rings_before_fork();
 	asyncring__sockets_before_fork();
@@ -32,6 +33,7 @@ static void after_in_parent(void)
 	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_parent();
 	asyncring__files_after_fork_parent();
+	asyncring__kernel_aio_after_fork_parent();
 	asyncring__pool_after_fork_parent();
 	asyncring__attendant_after_fork_parent();
 	asyncring__futex_after_fork_parent();
@@ -42,6 +44,7 @@ static void after_in_child(void)
 	asyncring__sockets_after_fork();
 	asyncring__rings_after_fork_child();
 	asyncring__files_after_fork_child();
+	asyncring__kernel_aio_after_fork_child();
 	asyncring__pool_after_fork_child();
 	asyncring__attendant_after_fork_child();
 	asyncring__futex_after_fork_child();

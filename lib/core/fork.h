@@ -19,5 +19,8 @@ void asyncring__pool_after_fork_child(void);
 void asyncring__attendant_before_fork(void);
 void asyncring__attendant_after_fork_parent(void);
 void asyncring__attendant_after_fork_child(void);
+void asyncring__kernel_aio_before_fork(void);
+void asyncring__kernel_aio_after_fork_parent(void);
+void asyncring__kernel_aio_after_fork_child(void);
 
 #endif

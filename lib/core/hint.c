@@ -3,7 +3,11 @@
  * Hazard H3, the table of what RWF_NOWAIT is worth where:
  *
  *   what                              what happens                       what is done
- *   O_DIRECT                          sleeps for the device              never tried (FILE_DIRECT)
+ *   O_DIRECT                          sleeps for the device              never tried (FILE_DIRECT),
+ *                                                                        but by io_submit(2), which
+ *                                                                        does not wait for it
+ *   O_DIRECT, no NOWAIT there         EOPNOTSUPP                         learnt by the first one
+ *   O_DIRECT on tmpfs                 means nothing                      plain calls (FILE_MEMORY)
  *   tmpfs, ramfs                      EOPNOTSUPP (before Linux 6.x)      plain calls (FILE_MEMORY):
  *                                                                        the data is in memory
  *   procfs, sysfs, block devices ...  EOPNOTSUPP or blocks               worker (FILE_OTHER)
@@ -189,11 +193,13 @@ static uint8_t classify(int fd, const struct stat *status)
 
 		if (open_flags < 0)
 			return FILE_OTHER;
-		if (open_flags & O_DIRECT)
-			return FILE_DIRECT;
 		byte = classify_file_system(fd, status->st_dev);
+		if (open_flags & O_DIRECT && (byte & KIND_MASK) != FILE_MEMORY)
+			return FILE_DIRECT;
 		return opened_to_merge(open_flags) ? byte : byte & ~MERGES;
 	}
+	if (S_ISBLK(status->st_mode))
+		return sys_fcntl(fd, F_GETFL, 0) & O_DIRECT ? FILE_DIRECT : FILE_OTHER;
 	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
 	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||
 	    !(status->st_mode & S_IFMT))

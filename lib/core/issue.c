@@ -2,13 +2,17 @@
 /*
  * From a prepared request to an engine, and back: the submitter tries it inline; what would block
  * is made independent of the application's memory and descriptors and handed to the worker pool,
- * whose workers come back to run_blocking. A request is handed over in one place (batch_hand_over).
+ * whose workers come back to run_blocking, to the poller or to the kernel. A request is handed over
+ * to the pool in one place (batch_hand_over).
  */
+#include "../engine/kernel_aio.h"
 #include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "core.h"
 #include "credentials.h"
 #include "statistics.h"
+
+#include <linux/aio_abi.h>
 
 #ifdef ASYNCRING_TESTING
 _Atomic bool asyncring__merges_nothing;
@@ -296,8 +300,22 @@ static bool end_unarmed(struct request *request)
 }
 
 /*
- * Put @request on its way: to the poller, if that is wanted and possible, or else to a worker. True
- * if it ended here instead.
+ * Can the kernel carry it out by itself? Not what polls for its completions, nor for somebody with
+ * other credentials.
+ */
+static bool is_for_kernel(struct request *request)
+{
+	const struct op *op = request->op;
+	struct iocb iocb;
+
+	return op->describe && request->file && !needs_credentials(request) &&
+	       !(request->ring->flags & ASYNCRING_SETUP_IOPOLL) && op->describe(request, &iocb) &&
+	       asyncring__kernel_aio_ready(request->ring);
+}
+
+/*
+ * Put @request on its way: to the poller, if that is wanted and possible, or to the kernel, or else
+ * to a worker. True if it ended here instead.
  */
 static bool punt(struct request *request, enum punt_to to)
 {
@@ -333,6 +351,11 @@ static bool punt(struct request *request, enum punt_to to)
 			asyncring__file_look(request->file);
 		if (request->op->properties & OP_SUBMITTER && error == -EPERM)
 			return end_unarmed(request);
+	}
+	if (!error && to == TO_EITHER && is_for_kernel(request)) {
+		begin_to_wait(request);
+		asyncring__kernel_aio_queue(request);
+		return false;
 	}
 	/* A worker sees what a file is ready for, not how often it became so. */
 	if (request->flags & REQ_POLL_EDGE)
@@ -415,6 +438,24 @@ void asyncring__request_ready(struct request *request, uint32_t events)
 		/* Only what was never armed or parked is handed over. */
 		break;
 	}
+}
+
+void asyncring__request_transferred(struct request *request, int64_t result)
+{
+	request->state = STATE_SUBMITTER;
+	if (request->op->transferred(request, result) == ISSUE_DONE)
+		end(request);
+	else
+		punt(request, TO_WORKER);
+}
+
+void asyncring__request_not_taken(struct request *request, int error)
+{
+	request->state = STATE_SUBMITTER;
+	/* That may be said of its file for good; of all else a worker hears once more. */
+	if (error == -EOPNOTSUPP)
+		request->op->transferred(request, error);
+	punt(request, TO_WORKER);
 }
 
 void asyncring__request_detach(struct request *request, unsigned flags)
@@ -506,13 +547,15 @@ void asyncring__batch_finish(struct ring *ring)
 			complete_cancelled(ring);
 		else if (asyncring__count_reached(ring))
 			asyncring__count_release(ring);
+		else if (asyncring__kernel_aio_waiting(ring))
+			asyncring__kernel_aio_submit(ring);
 		else if (batch->punted_count)
 			asyncring__batch_hand_over(ring);
 		/* Relaxed: written under submit_lock only. */
 		else if (atomic_load_explicit(&ring->drain_active, memory_order_relaxed)) {
 			asyncring__drain_resume(ring);
 			if (list_empty(&batch->done) && list_empty(&batch->released) &&
-			    !batch->punted_count)
+			    !batch->punted_count && !asyncring__kernel_aio_waiting(ring))
 				break;
 		} else
 			break;

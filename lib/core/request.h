@@ -85,9 +85,11 @@ enum request_state {
 	STATE_WAITING, /* a worker waits for the descriptor's readiness: may be taken by a canceller
 			*/
 	STATE_TAKEN,   /* a canceller took it from a waiting worker */
-	/* These two, and the way back to SUBMITTER: ring->submit_lock. */
+	/* These three, and the way back to SUBMITTER: ring->submit_lock. */
 	STATE_ARMED,  /* in the poller: whoever disarms it owns it */
 	STATE_PARKED, /* waits for what its operation has arranged: whoever unparks it owns it */
+	/* Given to the kernel (engine/kernel_aio.c), or in line for that: ended by its event. */
+	STATE_IN_KERNEL,
 };
 
 /* Room for an operation's own arguments; each family casts it to a struct of its own. */
@@ -99,8 +101,8 @@ struct request {
 		struct completion completion;
 		/*
 		 * completion.node, of one that has not ended yet. Queued, state QUEUED: pool.lock.
-		 * Waiting for a drain, or armed (in its watch): ring->submit_lock. Parked: the
-		 * operation's, under submit_lock.
+		 * Waiting for a drain, armed (in its watch), or in line for the kernel:
+		 * ring->submit_lock. Parked: the operation's, under submit_lock.
 		 */
 		struct list node;
 	};

@@ -10,8 +10,9 @@
  *   5. pool.lock            queues of requests, workers, lanes (engine/pool.c)
  *   6. worker.lock          what one worker is carrying out
  *   7. ring->control->cq_lock  the completion queue, its waiters, who drives the poller
- *   8. files.lock           the list of all pins, parked pins (core/file.c)
- *   9. ring_table.lock      descriptor -> ring
+ *   8. spares.lock          contexts that are kept (engine/kernel_aio.c)
+ *   9. files.lock           the list of all pins, parked pins (core/file.c)
+ *  10. ring_table.lock      descriptor -> ring
  * No lock is held across a system call that can block for long, except submit_lock: what a
  * submitter does inline it does under its ring's submit_lock. Threads are woken when the lock is
  * released, but for waiters with a signal mask: their eventfds are written under cq_lock, because
@@ -45,6 +46,7 @@
 struct buffer;
 struct buffer_groups;
 struct file;
+struct kernel_aio;
 struct request;
 struct poller;
 struct sq_thread;
@@ -256,6 +258,8 @@ struct ring {
 	 * Written under submit_lock with release, pairs with the acquire in ring_poller.
 	 */
 	_Atomic(struct poller *) poller;
+	/* NULL until the first request that the kernel is to carry out by itself. submit_lock. */
+	struct kernel_aio *kernel_aio;
 
 	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
 	_Atomic(struct request *) returned_requests;

@@ -11,6 +11,7 @@
 #include <asyncring.h>
 
 #include "../engine/futex_waiter.h"
+#include "../engine/kernel_aio.h"
 #include "../engine/poller.h"
 #include "../engine/pool.h"
 #include "../engine/sq_thread.h"
@@ -167,6 +168,7 @@ static void destroy(struct ring *ring)
 	if (ring->memory)
 		asyncring__cq_discard(ring);
 	asyncring__pending_release(&ring->pending);
+	asyncring__kernel_aio_release(ring);
 	asyncring__poller_destroy(ring);
 	asyncring__request_free_all(ring);
 	asyncring__ring_unmap(ring);
@@ -297,10 +299,14 @@ static void wait_until_alone(struct ring *ring)
 		alone = alone || take_last_reference(ring);
 		if (alone && !atomic_load_explicit(&ring->active, memory_order_seq_cst))
 			return;
-		if (sys_futex_wait(&ring->active_sequence, sequence, &again) == -ETIMEDOUT) {
-			asyncring__wake_all(ring);
-			cancel_everything(ring);
-		}
+		/* What the kernel carries out by itself is not taken back, and nobody else drives.
+		 */
+		if (alone && asyncring__driver_needed(ring))
+			asyncring__poller_drive(ring, again.tv_nsec, NULL);
+		else if (sys_futex_wait(&ring->active_sequence, sequence, &again) != -ETIMEDOUT)
+			continue;
+		asyncring__wake_all(ring);
+		cancel_everything(ring);
 	}
 }
 
@@ -309,6 +315,7 @@ static void let_go_of_inherited(struct ring *ring)
 {
 	sys_close(ring->event_fd);
 	asyncring__wait_release(ring);
+	asyncring__kernel_aio_release(ring);
 	asyncring__poller_destroy(ring);
 	asyncring__ring_unmap(ring);
 }

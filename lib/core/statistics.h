@@ -17,14 +17,15 @@
 #include <asyncring/abi.h>
 
 enum statistic {
-	STATISTIC_RINGS,     /* rings that were set up */
-	STATISTIC_ENTERS,    /* calls of asyncring_enter() and its kin */
-	STATISTIC_POLLED,    /* times a request was given to the poller */
-	STATISTIC_PUNTED,    /* times one was given to a worker */
-	STATISTIC_PARKED,    /* times one began to wait for a time or a number of completions */
-	STATISTIC_INLINE,    /* requests that were carried out at once, by the submitter */
-	STATISTIC_OVERFLOWS, /* completions that found the queue full */
-	STATISTIC_THREADS,   /* threads of the library that were started */
+	STATISTIC_RINGS,      /* rings that were set up */
+	STATISTIC_ENTERS,     /* calls of asyncring_enter() and its kin */
+	STATISTIC_POLLED,     /* times a request was given to the poller */
+	STATISTIC_PUNTED,     /* times one was given to a worker */
+	STATISTIC_KERNEL_AIO, /* times one was given to the kernel to carry out by itself */
+	STATISTIC_PARKED,     /* times one began to wait for a time or a number of completions */
+	STATISTIC_INLINE,     /* requests that were carried out at once, by the submitter */
+	STATISTIC_OVERFLOWS,  /* completions that found the queue full */
+	STATISTIC_THREADS,    /* threads of the library that were started */
 	STATISTICS,
 };
 

@@ -32,6 +32,7 @@
 #include "../core/core.h"
 #include "../core/driver.h"
 #include "../core/pending.h"
+#include "kernel_aio.h"
 
 /*
  * One struct file that requests of the ring wait on. It has no reference to the file: each of its
@@ -468,6 +469,7 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int count = sleep_for_events(poller, events, timeout_ns, mask);
 	uint32_t tail, pending;
+	bool transferred;
 
 	asyncring__driver_awake(ring);
 	if (count < 0 && count != -EINTR)
@@ -481,12 +483,13 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 	ring_lock(ring);
 	tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
 	pending = atomic_load_explicit(&poller->pending, memory_order_relaxed);
+	transferred = asyncring__kernel_aio_reap(ring, true);
 	for (int i = 0; i < count; i++)
 		if (events[i].data.u64 != POLLER_OWN_EVENT)
 			watch_ready(poller, &events[i]);
 	expire_timers(ring);
 	asyncring__batch_finish(ring);
-	count_vain(ring, count, tail, pending);
+	count_vain(ring, transferred ? 0 : count, tail, pending);
 	ring_unlock(ring);
 	return count < 0 ? count : 0;
 }

@@ -40,10 +40,11 @@ struct poller {
 	struct timers timers;
 
 	/*
-	 * Requests armed and timers started: while it is 0 nobody needs to drive. Written under
-	 * submit_lock, looked at without: a hint. Changed sequentially consistently: who has
-	 * incremented it looks for somebody who drives (attended.listed), and who has decremented
-	 * it to 0 for somebody who need not any more (attended.adopted).
+	 * Requests armed, timers started, and one for all that the kernel carries out: while it is
+	 * 0 nobody needs to drive. Written under submit_lock, looked at without: a hint. Changed
+	 * sequentially consistently: who has incremented it looks for somebody who drives
+	 * (attended.listed), and who has decremented it to 0 for somebody who need not any more
+	 * (attended.adopted).
 	 */
 	_Atomic uint32_t pending;
 	/*

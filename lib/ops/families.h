@@ -24,6 +24,10 @@ int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncr
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 int asyncring__rw_copy_args(struct request *request);
 
+/* rw_direct.c */
+bool asyncring__rw_describe(const struct request *request, struct iocb *iocb);
+enum issue_result asyncring__rw_transferred(struct request *request, int64_t result);
+
 /* rw_merge.c */
 bool asyncring__rw_merge(struct merge *merge, const struct request *request);
 unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned count,

@@ -61,6 +61,8 @@ enum op_properties {
 	OP_RUNS = 1 << 15,
 };
 
+struct iocb;
+
 /* Requests that are to become one call: where they end, and how much they are. */
 struct merge {
 	int64_t end;
@@ -111,6 +113,18 @@ struct op {
 	 * next one on from where it is then; the others are as they were.
 	 */
 	unsigned (*issue_merged)(struct request *const requests[], unsigned count, unsigned flags);
+	/*
+	 * Describe @request as the kernel's own asynchronous I/O takes it (engine/kernel_aio.c),
+	 * all but whose it is: in a way that does not block the submitter. False if it is not for
+	 * that. Called, perhaps more than once, after issue() has answered ISSUE_NEED_WORKER or
+	 * instead of it, when the request has its file. submit_lock held. NULL: never.
+	 */
+	bool (*describe)(const struct request *request, struct iocb *iocb);
+	/*
+	 * It has been carried out with @result, or refused. ISSUE_DONE, or ISSUE_NEED_WORKER for
+	 * what is left to do. submit_lock held.
+	 */
+	enum issue_result (*transferred)(struct request *request, int64_t result);
 	unsigned properties;
 };
 

@@ -162,8 +162,7 @@ enum issue_result asyncring__rw_finish(struct request *request, long result)
 	return ISSUE_DONE;
 }
 
-/* Was it RWF_NOWAIT that was refused? Of flags that nobody knows there is no telling, nor need. */
-static bool refused(const struct rw *rw, long result)
+bool asyncring__rw_refused(const struct rw *rw, long result)
 {
 	return !(rw->flags & ~(uint32_t)RWF_KNOWN) &&
 	       (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM);
@@ -351,8 +350,7 @@ struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 	return hint;
 }
 
-/* RWF_NOWAIT was refused: not to be tried again on this file, nor on its descriptor. */
-static void remember_refusal(const struct request *request)
+void asyncring__rw_remember_refusal(const struct request *request)
 {
 	bool write = request_data(request, const struct rw)->write;
 
@@ -386,16 +384,16 @@ static enum issue_result write_stream(struct request *request, const struct hint
 		result = transfer(rw, fd, rw->vector, rw->count, stream, how);
 		if (result == -ESPIPE && !stream)
 			result = transfer(rw, fd, rw->vector, rw->count, true, how);
-		if (refused(rw, result))
-			remember_refusal(request);
+		if (asyncring__rw_refused(rw, result))
+			asyncring__rw_remember_refusal(request);
 	}
 	/* A write of nothing, which writev(2) ends at once, is a message to a socket. */
-	if (refused(rw, result) || !result) {
+	if (asyncring__rw_refused(rw, result) || !result) {
 		sent = send_vectors(rw, fd);
 		if (sent != -ENOTSOCK)
 			result = sent;
 	}
-	if (refused(rw, result))
+	if (asyncring__rw_refused(rw, result))
 		return ISSUE_NEED_WORKER;
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
 		return ISSUE_NEED_POLL;
@@ -419,8 +417,9 @@ __attribute__((noinline)) static enum issue_result conclude(struct request *requ
 			return ISSUE_NEED_WORKER;
 		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
 	}
-	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) && refused(rw, result)) {
-		remember_refusal(request);
+	if ((way == WAY_NOWAIT || stream) && !(rw->flags & RWF_NOWAIT) &&
+	    asyncring__rw_refused(rw, result)) {
+		asyncring__rw_remember_refusal(request);
 		return ISSUE_NEED_WORKER;
 	}
 	if (result == -EAGAIN && !(rw->flags & RWF_NOWAIT))
@@ -447,7 +446,8 @@ __attribute__((noinline)) static enum issue_result issue_inline(struct request *
 
 	if (error)
 		return asyncring__rw_finish(request, error);
-	way = rw->flags & RWF_NOWAIT ? WAY_PLAIN : inline_way(request, &hint);
+	way = rw->flags & RWF_NOWAIT && hint.kind != FILE_DIRECT ? WAY_PLAIN
+								 : inline_way(request, &hint);
 	/* There is no such thing as the priority of a stream. */
 	if (request->ioprio && hint.kind != FILE_POLLABLE)
 		return ISSUE_NEED_WORKER;
@@ -522,9 +522,9 @@ static enum issue_result issue_stream(struct request *request, const struct hint
 		return asyncring__rw_finish(request, 0);
 	if (nowait) {
 		result = transfer_stream(request, RWF_NOWAIT);
-		if (!asked && refused(rw, result)) {
+		if (!asked && asyncring__rw_refused(rw, result)) {
 			/* Then as the others, which are told apart when it starts anew. */
-			remember_refusal(request);
+			asyncring__rw_remember_refusal(request);
 			return ISSUE_NEED_POLL;
 		}
 	} else {

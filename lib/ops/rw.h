@@ -69,6 +69,12 @@ int asyncring__rw_file_first(const struct request *request, int error);
  */
 struct hint asyncring__rw_hint(const struct request *request, bool blocking);
 
+/* Was it RWF_NOWAIT that was refused? Of flags that nobody knows there is no telling, nor need. */
+bool asyncring__rw_refused(const struct rw *rw, long result);
+
+/* RWF_NOWAIT was refused: not to be tried again on this file, nor on its descriptor. */
+void asyncring__rw_remember_refusal(const struct request *request);
+
 /* ---- rw_select.c ---- */
 
 /*

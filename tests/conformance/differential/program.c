@@ -131,14 +131,43 @@ static bool is_write(enum action action)
 	       action == DO_WRITEV_FIXED;
 }
 
+/*
+ * In the group with a file past the page cache most transfers are whole blocks, or they would all
+ * be refused; and none is at the file's position, which kernels move or do not move then.
+ */
+static void make_direct(struct generator *gen, struct step *step)
+{
+	if (step->offset == -1)
+		step->offset = 0;
+	if (percent(gen, 25))
+		return;
+	step->length = (step->length + BLOCK - 1) / BLOCK * BLOCK;
+	if (step->offset > 0)
+		step->offset -= step->offset % BLOCK;
+}
+
+/* A registered buffer's pieces the kernel aligns more strictly than memory's. */
+static void make_one_piece(struct step *step)
+{
+	step->pieces = 1;
+	step->piece_lengths[0] = step->length;
+}
+
 static void make_transfer(struct generator *gen, struct step *step, enum action action)
 {
 	step->action = action;
 	step->target = random_target(gen, step);
 	step->offset = random_offset(gen);
 	step->length = random_length(gen);
+	if (step->group == DIRECT_GROUP)
+		make_direct(gen, step);
 	random_memory(gen, step);
 	random_pieces(gen, step);
+	if (step->group == DIRECT_GROUP) {
+		make_one_piece(step);
+		if (percent(gen, 75))
+			step->memory -= step->memory % BLOCK;
+	}
 	if (is_write(action) && percent(gen, 10))
 		step->flags = percent(gen, 70) ? RWF_APPEND : RWF_DSYNC;
 }
@@ -422,9 +451,12 @@ static void make_stripes(struct generator *gen, unsigned room)
 static void make_reads(struct generator *gen, unsigned room)
 {
 	unsigned group = below(gen, GROUPS);
-	unsigned share = 1024;
+	bool direct = group == DIRECT_GROUP;
+	unsigned share = direct ? BLOCK : 1024;
 	unsigned count = 1 + below(gen, room < 16 ? room : 16);
 
+	if (count > GROUP_MEMORY / share)
+		count = GROUP_MEMORY / share;
 	for (unsigned i = 0; i < count; i++) {
 		struct step *step = &gen->batch->steps[gen->batch->count++];
 
@@ -434,7 +466,14 @@ static void make_reads(struct generator *gen, unsigned room)
 		step->offset = below(gen, FILE_RANGE);
 		step->memory = i * share;
 		step->length = below(gen, share + 1);
+		if (direct) {
+			step->target = percent(gen, 50) ? FILE_B : SLOT_B;
+			step->offset -= step->offset % BLOCK;
+			step->length = BLOCK;
+		}
 		random_pieces(gen, step);
+		if (direct)
+			make_one_piece(step);
 		if (percent(gen, 20))
 			step->sqe_flags |= IOSQE_ASYNC;
 	}

@@ -23,6 +23,8 @@
 #define STEPS_MAX    48
 #define VECTOR_MAX   4
 #define GROUP_MEMORY 16384 /* bytes of memory that belong to a group */
+#define DIRECT_GROUP 2	   /* its second file is opened with O_DIRECT */
+#define BLOCK	     4096  /* what such transfers are aligned to */
 #define FILE_RANGE   24000 /* ordinary offsets are below this */
 
 enum action {

@@ -14,7 +14,7 @@ static const char *const names[GROUPS][NAMES] = {
 
 /* How the second file of each group is opened. The first can do everything. */
 static const int second_flags[GROUPS] = {
-	O_RDWR, O_RDWR, O_RDWR, O_RDWR | O_APPEND, O_RDONLY, O_WRONLY,
+	O_RDWR, O_RDWR, O_RDWR | O_DIRECT, O_RDWR | O_APPEND, O_RDONLY, O_WRONLY,
 };
 
 const char *world_name(unsigned group, enum name name)
@@ -55,6 +55,9 @@ static int make_file(const struct world *world, const char *name, unsigned size,
 	if (written != (ssize_t)size)
 		return -EIO;
 	fd = openat(world->directory, name, flags | O_CLOEXEC);
+	/* Not every file system has it. */
+	if (fd < 0 && flags & O_DIRECT)
+		fd = openat(world->directory, name, (flags & ~O_DIRECT) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -78,7 +81,7 @@ int world_create(struct world *world, const struct program *program)
 		}
 		world->variable[i] = openat(world->directory, names[i][NAME_A], O_RDWR | O_CLOEXEC);
 	}
-	world->memory = malloc((size_t)GROUPS * GROUP_MEMORY);
+	world->memory = aligned_alloc(BLOCK, (size_t)GROUPS * GROUP_MEMORY);
 	return world->memory ? 0 : -ENOMEM;
 }
 
