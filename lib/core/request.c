@@ -9,50 +9,97 @@
  */
 #include "core.h"
 
+/* And behind it, from the next cache line on, as many requests as the rest has room for. */
 struct block {
 	struct list node; /* ring->request_blocks: submit_lock */
-	struct request requests[];
 };
 
 enum { BLOCK_BYTES = 16384 };
-#define BLOCK_REQUESTS ((BLOCK_BYTES - sizeof(struct block)) / sizeof(struct request))
+#define BLOCK_REQUESTS                                                                             \
+	((BLOCK_BYTES - sizeof(struct block) - _Alignof(struct request) + 1) /                     \
+	 sizeof(struct request))
 
-static struct request *refill(struct ring *ring)
+static struct request *first_of(struct block *block)
+{
+	uintptr_t end = (uintptr_t)(block + 1), line = _Alignof(struct request);
+
+	return (struct request *)((end + line - 1) & ~(line - 1));
+}
+
+/* What other threads have given back goes to the free list, or a new block. */
+static void refill(struct ring *ring)
 {
 	/* Acquire, pairs with the release in asyncring__request_free. */
 	struct request *returned =
 		atomic_exchange_explicit(&ring->returned_requests, NULL, memory_order_acquire);
+	struct request *first;
 	struct block *block;
 
-	if (returned)
-		return returned;
+	if (returned) {
+		struct request *last = returned;
+
+		for (ring->free_count++; last->link; last = last->link)
+			ring->free_count++;
+		last->link = ring->free_requests;
+		ring->free_requests = returned;
+		if (ring->free_count > ring->batch.result_count)
+			return;
+	}
 	block = asyncring__alloc_zeroed(1, BLOCK_BYTES);
 	if (!block)
-		return NULL;
+		return;
 	list_append(&ring->request_blocks, &block->node);
+	first = first_of(block);
 	for (size_t i = 0; i < BLOCK_REQUESTS; i++) {
-		struct request *request = &block->requests[i];
+		struct request *request = &first[i];
 
 		request->ring = ring;
 		request->completion.of_request = true;
 		list_init(&request->node);
 		list_init(&request->key_node);
-		request->link = i + 1 < BLOCK_REQUESTS ? request + 1 : NULL;
+		request->link = i + 1 < BLOCK_REQUESTS ? request + 1 : ring->free_requests;
 	}
-	return block->requests;
+	ring->free_requests = first;
+	ring->free_count += BLOCK_REQUESTS;
 }
 
 struct request *asyncring__request_alloc(struct ring *ring)
 {
-	struct request *request = ring->free_requests;
+	struct request *request;
 
-	if (!request) {
-		request = refill(ring);
-		if (!request)
+	/* One for each result that has none any more stays here: asyncring__request_of_result. */
+	if (ring->free_count <= ring->batch.result_count) {
+		refill(ring);
+		if (ring->free_count <= ring->batch.result_count)
 			return NULL;
 	}
+	request = ring->free_requests;
 	ring->free_requests = request->link;
+	ring->free_count--;
 	request->link = NULL;
+	request->completion.flags = 0;
+	request->completion.extra[0] = request->completion.extra[1] = 0;
+	request->completion.extended = false;
+	request->completion.timeout = false;
+	request->state = STATE_SUBMITTER;
+	request->file = NULL;
+	request->buffer = NULL;
+	request->credentials = NULL;
+	request->async_data = NULL;
+	request->ready_events = 0;
+	return request;
+}
+
+struct request *asyncring__request_of_result(struct ring *ring, const struct result *result)
+{
+	struct request *request;
+
+	ring->batch.result_count--;
+	request = asyncring__request_alloc(ring);
+	request->flags = 0;
+	request->completion.user_data = result->user_data;
+	request->completion.res = result->res;
+	request->completion.flags = result->flags;
 	return request;
 }
 
@@ -62,6 +109,7 @@ void asyncring__request_free_locked(struct request *request)
 
 	request->link = ring->free_requests;
 	ring->free_requests = request;
+	ring->free_count++;
 }
 
 void asyncring__request_free(struct request *request)
@@ -83,6 +131,7 @@ void asyncring__request_free_all(struct ring *ring)
 
 	while ((node = list_take_first(&ring->request_blocks)))
 		asyncring__free(container_of(node, struct block, node));
-	ring->free_requests = NULL;
+	ring->free_requests = ring->spare_request = NULL;
+	ring->free_count = 0;
 	atomic_store_explicit(&ring->returned_requests, NULL, memory_order_relaxed);
 }

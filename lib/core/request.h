@@ -41,6 +41,15 @@ struct completion {
 	bool timeout;	   /* ends every wait, whatever it waits for */
 };
 
+/* What is left of a request that has ended and left nothing else: its CQE, bit for bit. */
+struct result {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+
+_Static_assert(sizeof(struct result) == sizeof(struct asyncring_cqe), "copied into the CQ");
+
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
 enum request_flags {
 	REQ_SKIP_CQE = 1 << 8,	   /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
@@ -87,9 +96,13 @@ enum request_state {
 /* Room for an operation's own arguments; each family casts it to a struct of its own. */
 #define REQUEST_DATA_SIZE 64
 
+/*
+ * Cache lines. What ends inline touches the first two and the last; the third is for requests that
+ * wait, are linked or handed over, and for the free list.
+ */
 struct request {
 	/* Owner: whoever may decide the result (see the head of this file). */
-	struct completion completion;
+	_Alignas(64) struct completion completion;
 	uint32_t flags;
 	int32_t fd; /* as in the SQE: a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
 
@@ -109,6 +122,17 @@ struct request {
 
 	/* A reference to the personality's credentials, or NULL: the process's. Owner. */
 	struct credentials *credentials;
+
+	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
+	void *async_data;
+
+	/*
+	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
+	 * properties of the operation say; its prep() may set another. Constant afterwards.
+	 */
+	uint32_t poll_events;
+	/* What the file was found to be ready for, when issue() is called again. submit_lock. */
+	uint32_t ready_events;
 
 	/* The next member of the chain: submitter while it assembles the chain, then owner. */
 	struct request *link;
@@ -138,22 +162,14 @@ struct request {
 	 */
 	_Atomic uint32_t references;
 	uint32_t serial_key; /* constant after hand-over: lane of the inode, with REQ_SERIAL */
-	/*
-	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
-	 * properties of the operation say; its prep() may set another. Constant afterwards.
-	 */
-	uint32_t poll_events;
-	/* What the file was found to be ready for, when issue() is called again. submit_lock. */
-	uint32_t ready_events;
-
-	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
-	void *async_data;
 
 	/* Owner. The operation's arguments. */
-	_Alignas(16) unsigned char data[REQUEST_DATA_SIZE];
+	_Alignas(64) unsigned char data[REQUEST_DATA_SIZE];
 };
 
 _Static_assert(sizeof(struct request) <= 256, "memory per request in flight is promised");
+_Static_assert(offsetof(struct request, ring) == 64, "hot fields share cache lines");
+_Static_assert(offsetof(struct request, link) == 128, "cold ones have one of their own");
 
 static inline struct request *request_of_completion(struct completion *completion)
 {
@@ -172,8 +188,17 @@ static inline struct request *request_of_data(void *data)
 		(type *)(void *)(request)->data;                                                   \
 	})
 
-/* Free list (request.c); the caller holds ring->submit_lock. NULL when memory is out. */
+/*
+ * One that holds nothing and was not prepared (request.c); the caller holds ring->submit_lock. NULL
+ * when memory is out.
+ */
 struct request *asyncring__request_alloc(struct ring *ring);
+
+/*
+ * A request again for @result, the first of those of the batch, which is no longer counted among
+ * them. There always is one. submit_lock held.
+ */
+struct request *asyncring__request_of_result(struct ring *ring, const struct result *result);
 
 /* Back to the free list; any thread. The request is gone after this. */
 void asyncring__request_free(struct request *request);
