@@ -204,7 +204,7 @@ struct call {
 };
 
 /* 0, or why nobody, or not the calling thread, may submit that much. */
-static int check_caller(struct ring *ring, unsigned to_submit)
+static inline int check_caller(struct ring *ring, unsigned to_submit)
 {
 	/* Acquire, pairs with the release in ENABLE_RINGS. */
 	if (atomic_load_explicit(&ring->disabled, memory_order_acquire))

@@ -17,8 +17,10 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#if __has_include(<sys/single_threaded.h>)
+#include <stdint.h>
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
 #include <sys/single_threaded.h>
+#define LOCK_KNOWS_SINGLE_THREAD
 #endif
 
 #include "../sys.h"
@@ -34,7 +36,7 @@ static inline void lock_init(struct lock *lock)
 
 static inline bool lock_is_unrivalled(void)
 {
-#if __has_include(<sys/single_threaded.h>)
+#ifdef LOCK_KNOWS_SINGLE_THREAD
 	return __libc_single_threaded;
 #else
 	return false;

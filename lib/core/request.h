@@ -104,17 +104,20 @@ struct request {
 	/* Owner: whoever may decide the result (see the head of this file). */
 	_Alignas(64) struct completion completion;
 	uint32_t flags;
-	int32_t fd; /* as in the SQE: a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
+	/* Constant from preparation to completion. */
+	uint16_t buf_index;
+	bool fixed_file; /* `fd` is a slot */
+	/* Guarded as enum request_state says. */
+	uint8_t state;
 
 	/* Constant from preparation to completion. */
 	struct ring *ring;
 	const struct op *op;
-	uint16_t buf_index;
-	uint16_t ioprio;
+	/* As the SQE begins. */
 	uint8_t opcode;
-	/* Guarded as enum request_state says. */
-	uint8_t state;
-	bool fixed_file; /* constant: `fd` is a slot */
+	uint8_t sqe_flags; /* what `flags` started with */
+	uint16_t ioprio;
+	int32_t fd; /* a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
 
 	/* A reference to what the request works on, or NULL. Owner. */
 	struct file *file;
@@ -168,6 +171,9 @@ struct request {
 };
 
 _Static_assert(sizeof(struct request) <= 256, "memory per request in flight is promised");
+_Static_assert(offsetof(struct request, fd) - offsetof(struct request, opcode) ==
+		       offsetof(struct asyncring_sqe, fd) - offsetof(struct asyncring_sqe, opcode),
+	       "copied in one");
 _Static_assert(offsetof(struct request, ring) == 64, "hot fields share cache lines");
 _Static_assert(offsetof(struct request, link) == 128, "cold ones have one of their own");
 

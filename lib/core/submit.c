@@ -21,6 +21,7 @@ enum {
 	RUN_MAX = 64,
 	/* Of a submission; what ends after that many keeps its request until it is posted. */
 	RESULTS_MAX = 128,
+	NO_OPCODE = 256,
 };
 
 _Static_assert((uint32_t)OP_POLL_IN == EPOLLIN && (uint32_t)OP_POLL_OUT == EPOLLOUT,
@@ -47,9 +48,10 @@ struct cursor {
 	uint32_t index; /* of the SQE in the array of SQEs */
 	unsigned left;
 	const struct op *op; /* of the request before */
-	/* Nothing in the ring asks for a second look at each request: see ring_is_plain. */
+	/* Nothing in the ring asks for a second look at each request: look_at_ring. */
 	bool plain;
-	unsigned results_max; /* what batch.result_count may grow to */
+	/* The opcode of `op`, if all is plain with that, too; else NO_OPCODE. */
+	unsigned plain_opcode;
 	struct ahead ahead;
 	struct run run;
 	struct result results[RESULTS_MAX];
@@ -149,27 +151,27 @@ static void begin_drain(struct ring *ring)
 	}
 }
 
-/* @request, which holds nothing, becomes the one of the entry just taken. */
-static inline void fill_in(struct request *request, struct cursor *cursor, const struct op *op)
+/* What other operations do meanwhile may change the application's memory. */
+static inline void take_turn(struct cursor *cursor, const struct op *op)
 {
-	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
-
-	request->flags = sqe->flags;
-	request->completion.user_data = sqe->user_data;
-	request->completion.res = 0;
-	request->opcode = sqe->opcode;
-	request->fd = sqe->fd;
-	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
-	request->buf_index = sqe->buf_index;
-	request->ioprio = sqe->ioprio;
-	request->op = op;
-	if (!op)
-		return;
-	request->poll_events = op->properties & (OP_POLL_IN | OP_POLL_OUT);
-	/* What other operations do meanwhile may change the application's memory. */
 	if (op != cursor->op)
 		cursor->ahead.length = 0;
 	cursor->op = op;
+}
+
+/* @request, which holds nothing, becomes one of @sqe. */
+static inline void fill_in(struct request *request, const struct asyncring_sqe *sqe,
+			   const struct op *op)
+{
+	request->flags = sqe->flags;
+	request->completion.user_data = sqe->user_data;
+	request->completion.res = 0;
+	/* opcode, sqe_flags, ioprio and fd */
+	memcpy(&request->opcode, &sqe->opcode, 8);
+	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
+	request->buf_index = sqe->buf_index;
+	request->op = op;
+	request->poll_events = op ? op->properties & (OP_POLL_IN | OP_POLL_OUT) : 0;
 }
 
 /* What every opcode has in common; 0 or the errno with which the request is refused. */
@@ -178,9 +180,10 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
 	const struct op *op = asyncring__op(sqe->opcode);
 
-	fill_in(request, cursor, op);
+	fill_in(request, sqe, op);
 	if (!op)
 		return -EINVAL;
+	take_turn(cursor, op);
 	if (op->properties & OP_SQE128) {
 		int error = take_second_half(ring, cursor);
 
@@ -394,30 +397,42 @@ static void look_at_ring(const struct ring *ring, struct cursor *cursor)
 			!(ring->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_CQE32)) &&
 			!asyncring__statistics.enabled && !ring->batch.on_worker &&
 			!cursor->run.count;
-	cursor->results_max = ring->free_count < RESULTS_MAX ? ring->free_count : RESULTS_MAX;
+	cursor->plain_opcode = NO_OPCODE;
+}
+
+/* An opcode comes for the first time since look_at_ring, or after another one: is it plain? */
+__attribute__((noinline)) static bool look_at_opcode(struct cursor *cursor)
+{
+	unsigned opcode = cursor->copy.sqe.opcode;
+	const struct op *op = asyncring__op(opcode);
+
+	if (!cursor->plain || !op || op->properties & (OP_SQE128 | OP_WORKER))
+		return false;
+	take_turn(cursor, op);
+	cursor->plain_opcode = opcode;
+	return true;
 }
 
 /* The operation of the entry just taken, if there is nothing to it but that; else NULL. */
-static inline const struct op *plain_op(const struct ring *ring, const struct cursor *cursor)
+static inline const struct op *plain_op(const struct ring *ring, struct cursor *cursor)
 {
 	enum { OTHER_FLAGS = 0xff & ~ASYNCRING_SQE_FIXED_FILE };
 	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
-	const struct op *op;
 
-	if (!cursor->plain || (sqe->flags & OTHER_FLAGS) | sqe->ioprio | sqe->personality)
+	if ((sqe->flags & OTHER_FLAGS) | sqe->ioprio | sqe->personality)
 		return NULL;
-	op = asyncring__op(sqe->opcode);
-	if (!op || op->properties & (OP_SQE128 | OP_WORKER))
+	if (sqe->opcode != cursor->plain_opcode && !look_at_opcode(cursor))
 		return NULL;
-	return op->properties & OP_RUNS && next_continues(ring, cursor) ? NULL : op;
+	if (cursor->op->properties & OP_RUNS && next_continues(ring, cursor))
+		return NULL;
+	return cursor->op;
 }
 
 /*
  * @request has been carried out inline and succeeded. Has it left nothing but its CQE? Then its
  * result is noted, and it is as it was before: it may serve for the next entry.
  */
-static inline bool leave_result(struct ring *ring, struct request *request,
-				const struct cursor *cursor)
+static inline bool leave_result(struct ring *ring, struct request *request, struct cursor *cursor)
 {
 	enum {
 		NO_MATTER = ASYNCRING_SQE_FIXED_FILE | REQ_FAILED | REQ_POSITION | REQ_NOWAIT |
@@ -430,14 +445,17 @@ static inline bool leave_result(struct ring *ring, struct request *request,
 	    completion->timeout || request->buffer || request->async_data)
 		return false;
 	/* What ends behind one that has kept its request keeps it, too: so all are in order. */
-	if (batch->result_count >= cursor->results_max || !list_empty(&batch->done))
+	if (batch->result_count >= RESULTS_MAX || !list_empty(&batch->done))
+		return false;
+	/* It must be possible to make a request of it again: asyncring__request_of_result. */
+	if (batch->result_count >= ring->free_count)
 		return false;
 	if (request->file) {
 		if (!(request->flags & REQ_FILE_BORROWED))
 			return false;
 		request->file = NULL;
 	}
-	batch->results[batch->result_count++] = (struct result){
+	cursor->results[batch->result_count++] = (struct result){
 		.user_data = completion->user_data,
 		.res = completion->res,
 	};
@@ -453,7 +471,7 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 {
 	enum issue_result result;
 
-	fill_in(request, cursor, op);
+	fill_in(request, &cursor->copy.sqe, op);
 	*error = op->prep(request, &cursor->copy.sqe);
 	if (*error) {
 		*error = submit_prepared(ring, request, *error);
