@@ -173,6 +173,8 @@ struct asyncring_cqe_iter {
 	unsigned shift;
 	unsigned head;
 	unsigned tail;
+	/* Only then has a CQE to be read before it is known where the next one is. */
+	bool mixed;
 };
 
 /* --------------------------------------------------------------------------------------------
@@ -838,6 +840,7 @@ static inline struct asyncring_cqe_iter asyncring_cqe_iter_init(const struct asy
 	iter.shift = asyncring_cqe_shift(ring);
 	iter.head = *ring->cq.khead;
 	iter.tail = iter.head + ready;
+	iter.mixed = ring->flags & ASYNCRING_SETUP_CQE_MIXED;
 	return iter;
 }
 
@@ -847,7 +850,7 @@ static inline bool asyncring_cqe_iter_next(struct asyncring_cqe_iter *iter,
 	if (iter->head == iter->tail)
 		return false;
 	*cqe = &iter->cqes[(iter->head & iter->mask) << iter->shift];
-	iter->head += asyncring_cqe_nr(*cqe);
+	iter->head += iter->mixed ? asyncring_cqe_nr(*cqe) : 1;
 	return true;
 }
 

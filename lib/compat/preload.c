@@ -4,6 +4,7 @@
  * program's own and so before any ring and any thread of the program, and its destructor.
  */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,7 @@
  * any more. It may be started by any thread, in the trap's handler, too; `running` is taken by who
  * starts it and given back by itself. It executes nothing of the program's.
  */
+#include <pthread.h>
 #include <time.h>
 
 #include "../core/core.h"

@@ -273,9 +273,10 @@ void asyncring__batch_post(struct ring *ring)
 		recycle_silent(&deferred, true);
 	}
 	if (!list_empty(&posted)) {
-		asyncring__cq_post(ring, &posted, false);
+		asyncring__cq_post_batch(ring, &posted);
 		recycle_posted(&posted, true);
-	}
+	} else if (ring->batch.result_count)
+		asyncring__cq_post_results(ring);
 	if (!list_empty(&deferred)) {
 		asyncring__cq_post(ring, &deferred, true);
 		recycle_posted(&deferred, true);
@@ -290,7 +291,7 @@ void asyncring__batch_complete(struct ring *ring)
 {
 	struct list released, *node;
 
-	if (!list_empty(&ring->batch.done))
+	if (!batch_ended_none(&ring->batch))
 		asyncring__batch_post(ring);
 	/* What these release in turn has its turn later: chains are no recursion. */
 	list_init(&released);

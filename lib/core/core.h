@@ -75,6 +75,9 @@ unsigned asyncring__sq_pending_hint(const struct ring *ring);
  */
 bool asyncring__issue_inline(struct request *request);
 
+/* The rest of that for a caller that has called issue() as the submitter, with @result. */
+bool asyncring__issued(struct request *request, enum issue_result result);
+
 /*
  * Carry out @requests, new ones of one operation and file that continue each other, by one call
  * that does not block. The number of those, from the front, that are finished: they stand in the
@@ -196,6 +199,14 @@ void asyncring__drain_resume(struct ring *ring);
  * off it and belong to the queue.
  */
 void asyncring__cq_post(struct ring *ring, struct list *list, bool async);
+
+/* Post the results of the batch. submit_lock held. */
+void asyncring__cq_post_results(struct ring *ring);
+/*
+ * And behind them the completions on @list, all of its own submission. What becomes of these is as
+ * above. submit_lock held.
+ */
+void asyncring__cq_post_batch(struct ring *ring, struct list *list);
 
 /*
  * A request has something to say and goes on: post a CQE with @res and @cqe_flags, to which

@@ -30,12 +30,12 @@ struct count_wait {
 
 void asyncring__count_wait_init(struct count_wait *wait);
 
-/* One more. cq_lock held. */
-static inline void asyncring__count_posted(struct count_wait *wait)
+/* @count more. cq_lock held. */
+static inline void asyncring__count_posted(struct count_wait *wait, unsigned count)
 {
 	uint64_t posted = atomic_load_explicit(&wait->posted, memory_order_relaxed);
 
-	atomic_store_explicit(&wait->posted, posted + 1, memory_order_relaxed);
+	atomic_store_explicit(&wait->posted, posted + count, memory_order_relaxed);
 }
 
 /* @request, which is being parked, is ready after @count more completions. submit_lock held. */

@@ -138,7 +138,7 @@ static bool write_counted(struct cq_writer *writer, const struct completion *com
 	if (completion->timeout)
 		ring->timeouts++;
 	else
-		asyncring__count_posted(&ring->count_wait);
+		asyncring__count_posted(&ring->count_wait, 1);
 	return true;
 }
 
@@ -178,6 +178,59 @@ static void post_locked(struct ring *ring, struct list *list)
 	}
 	writer_commit(&writer);
 	set_backlog_flag(ring, !list_empty(&ring->backlog));
+}
+
+/*
+ * Write the results of the batch, in rings whose CQEs are all of one size and have nothing else.
+ * How many there was no room for: they are still in the batch. cq_lock held.
+ */
+static unsigned write_results(struct ring *ring, const struct result *results, unsigned count)
+{
+	uint32_t first = ring->cq_tail & (ring->cq_entries - 1);
+	uint32_t room = list_empty(&ring->backlog) ? ring->cq_entries - cq_used(ring) : 0;
+	uint32_t until_end = ring->cq_entries - first;
+	struct result *slots = (struct result *)(void *)ring->cqes;
+	unsigned fit = count < room ? count : room;
+
+	if (fit <= until_end)
+		memcpy(slots + first, results, fit * sizeof(*results));
+	else {
+		memcpy(slots + first, results, until_end * sizeof(*results));
+		memcpy(slots, results + until_end, (fit - until_end) * sizeof(*results));
+	}
+	asyncring__count_posted(&ring->count_wait, fit);
+	ring->cq_tail += fit;
+	atomic_store_explicit(&ring->words->cq_tail, ring->cq_tail, memory_order_release);
+	return count - fit;
+}
+
+/*
+ * There is no room for the last @count of @results: they become requests again, which wait for it.
+ * cq_lock and submit_lock held.
+ */
+__attribute__((noinline)) static void revive(struct ring *ring, const struct result *results,
+					     unsigned count)
+{
+	struct list list;
+
+	list_init(&list);
+	for (unsigned i = 0; i < count; i++)
+		list_append(&list,
+			    &asyncring__request_of_result(ring, &results[i])->completion.node);
+	/* All of it goes to the backlog. */
+	post_locked(ring, &list);
+}
+
+/* The results of the batch; cq_lock and submit_lock held. */
+static inline void post_results_locked(struct ring *ring)
+{
+	struct batch *batch = &ring->batch;
+	unsigned count = batch->result_count;
+	unsigned left = write_results(ring, batch->results, count);
+
+	batch->result_count = left;
+	if (__builtin_expect(left, 0))
+		revive(ring, batch->results + (count - left), left);
 }
 
 /* Move what fits of the backlog into the CQ, and on to @written. cq_lock held. */
@@ -229,6 +282,44 @@ void asyncring__cq_post(struct ring *ring, struct list *list, bool async)
 	asyncring__notify(ring, &wake, async);
 }
 
+/* Is there nobody to be told of completions, but by the ring's descriptor? cq_lock held. */
+static inline bool nobody_listens(const struct ring *ring)
+{
+	return !ring->control->waiters && !ring->driver.waits && !ring->eventfd &&
+	       list_empty(&ring->fd_waiters) && ring->timeouts == ring->timeouts_told;
+}
+
+void asyncring__cq_post_results(struct ring *ring)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	post_results_locked(ring);
+	if (__builtin_expect(nobody_listens(ring), true)) {
+		lock_release(&ring->control->cq_lock);
+		asyncring__notify_readable(ring);
+		return;
+	}
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+}
+
+void asyncring__cq_post_batch(struct ring *ring, struct list *list)
+{
+	struct wake wake;
+
+	lock_acquire(&ring->control->cq_lock);
+	if (ring->batch.result_count)
+		post_results_locked(ring);
+	post_locked(ring, list);
+	wake = asyncring__wake_prepare(ring);
+	lock_release(&ring->control->cq_lock);
+	asyncring__wake(ring, &wake);
+	asyncring__notify(ring, &wake, false);
+}
+
 /* Does what is posted now have to stand behind what the owner has not asked for yet? */
 static bool comes_after_deferred(const struct ring *ring)
 {
@@ -256,7 +347,7 @@ static bool post_more(struct request *request, unsigned issue_flags,
 	struct cq_writer writer;
 	bool written;
 
-	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
+	if (issue_flags & ISSUE_LOCKED && !batch_ended_none(&ring->batch))
 		asyncring__batch_post(ring);
 	if (comes_after_deferred(ring)) {
 		/* And so does the end. */

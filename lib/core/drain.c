@@ -40,7 +40,7 @@ bool asyncring__drain_hold(struct request *head)
 static bool all_others_complete(struct ring *ring)
 {
 	return atomic_load_explicit(&ring->active, memory_order_seq_cst) == ring->drained_count &&
-	       list_empty(&ring->batch.done) && list_empty(&ring->batch.released);
+	       batch_ended_none(&ring->batch) && list_empty(&ring->batch.released);
 }
 
 void asyncring__drain_resume(struct ring *ring)

@@ -196,65 +196,147 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	return error;
 }
 
-static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
+/* What asyncring_enter2() is called with, but for the ring. */
+struct call {
+	unsigned to_submit, min_complete, flags;
+	const void *arg;
+	size_t size;
+};
+
+/* 0, or why nobody, or not the calling thread, may submit that much. */
+static inline int check_caller(struct ring *ring, unsigned to_submit)
 {
-	bool look;
-	int result;
-
-	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
-		return asyncring__sq_thread_enter(ring, to_submit, flags);
-	if (!to_submit)
-		return 0;
-	ring_lock(ring);
-	result = asyncring__submit(ring, to_submit);
-	look = ring->batch.look_again && !ring_defers(ring);
-	ring->batch.look_again = false;
-	ring_unlock(ring);
-	/* What is ready already completes before the call returns. */
-	if (look)
-		asyncring__drive_now(ring);
-	return result;
-}
-
-static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, unsigned flags,
-		 const void *arg, size_t size)
-{
-	int submitted, error;
-
 	/* Acquire, pairs with the release in ENABLE_RINGS. */
 	if (atomic_load_explicit(&ring->disabled, memory_order_acquire))
 		return -EBADFD;
-	if (to_submit && owned_by_other(ring))
-		return -EEXIST;
-	submitted = submit(ring, to_submit, flags);
-	if (submitted < 0 || (unsigned)submitted != to_submit ||
-	    !(flags & ASYNCRING_ENTER_GETEVENTS))
+	return to_submit && owned_by_other(ring) ? -EEXIST : 0;
+}
+
+/* *look: something may be ready already. submit_lock held. */
+static int submit_locked(struct ring *ring, unsigned to_submit, bool *look)
+{
+	int result = asyncring__submit(ring, to_submit);
+
+	*look = ring->batch.look_again && !ring_defers(ring);
+	ring->batch.look_again = false;
+	return result;
+}
+
+static int submit(struct ring *ring, const struct call *call, bool *look)
+{
+	int result;
+
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
+		return asyncring__sq_thread_enter(ring, call->to_submit, call->flags);
+	if (!call->to_submit)
+		return 0;
+	ring_lock(ring);
+	result = submit_locked(ring, call->to_submit, look);
+	ring_unlock(ring);
+	return result;
+}
+
+/* So many were submitted; then the rest of the call. What it answers. */
+static int proceed(struct ring *ring, const struct call *call, int submitted, bool look)
+{
+	int error;
+
+	/* What is ready already completes before the call returns. */
+	if (look)
+		asyncring__drive_now(ring);
+	if (submitted < 0 || (unsigned)submitted != call->to_submit ||
+	    !(call->flags & ASYNCRING_ENTER_GETEVENTS))
 		return submitted;
 	/* Deferred work is the owner's to run, so only the owner may ask for it. */
 	if (ring_defers(ring) && owned_by_other(ring))
 		error = -EEXIST;
 	else
-		error = get_events(ring, min_complete, flags, arg, size);
+		error = get_events(ring, call->min_complete, call->flags, call->arg, call->size);
 	return submitted ? submitted : error;
+}
+
+static int enter(struct ring *ring, const struct call *call)
+{
+	int result = check_caller(ring, call->to_submit);
+	bool look = false;
+
+	if (!result)
+		result = proceed(ring, call, submit(ring, call, &look), look);
+	asyncring__drive_wanted(ring);
+	return result;
+}
+
+/*
+ * As many as were to be submitted have been: does nothing of the call remain to be done, nor of
+ * what whoever leaves the ring does? A ring that has never waited for anything has no poller, and
+ * what other threads do to it from now on they see to themselves.
+ */
+static bool is_over(struct ring *ring, const struct call *call)
+{
+	unsigned wanted = call->min_complete;
+
+	if (ring_poller(ring))
+		return false;
+	if (!(call->flags & ASYNCRING_ENTER_GETEVENTS))
+		return true;
+	if (!wanted || call->arg || call->flags & ASYNCRING_ENTER_EXT_ARG ||
+	    ring->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_TASKRUN_FLAG))
+		return false;
+	/* Relaxed: as in flush. */
+	if (atomic_load_explicit(&ring->backlogged, memory_order_relaxed) ||
+	    atomic_load_explicit(&ring->deferred_slots, memory_order_relaxed))
+		return false;
+	return asyncring__cq_ready(ring) >= (wanted < ring->cq_entries ? wanted : ring->cq_entries);
+}
+
+/*
+ * Something is to be submitted, and submit_lock is held in place of a reference. Where all requests
+ * end inline that is the whole call, and the lock its only atomic operation but for the CQ's.
+ */
+static int enter_locked(struct ring *ring, const struct call *call)
+{
+	int result = check_caller(ring, call->to_submit);
+	bool look = false;
+
+	if (result) {
+		ring_unlock(ring);
+		return result;
+	}
+	result = submit_locked(ring, call->to_submit, &look);
+	if (__builtin_expect(result == (int)call->to_submit && is_over(ring, call), true)) {
+		ring_unlock(ring);
+		return result;
+	}
+	asyncring__ring_hold(ring);
+	ring_unlock(ring);
+	result = proceed(ring, call, result, look);
+	asyncring__drive_wanted(ring);
+	asyncring__ring_put(ring);
+	return result;
 }
 
 int asyncring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
 		     void *arg, size_t sz)
 {
+	const struct call call = {to_submit, min_complete, flags, arg, sz};
+	bool registered = flags & ASYNCRING_ENTER_REGISTERED_RING;
 	struct ring *ring;
 	int result = 0;
 
 	statistics_count(STATISTIC_ENTERS);
 	if (flags & ~(unsigned)ENTER_FLAGS)
 		return -EINVAL;
-	if (flags & ASYNCRING_ENTER_REGISTERED_RING)
-		ring = asyncring__registered_ring_get(fd, &result);
-	else
-		ring = asyncring__ring_get(fd, &result);
+	if (to_submit) {
+		ring = registered ? asyncring__registered_ring_lock(fd)
+				  : asyncring__ring_get_locked(fd);
+		if (ring)
+			return enter_locked(ring, &call);
+	}
+	ring = registered ? asyncring__registered_ring_get(fd, &result)
+			  : asyncring__ring_get(fd, &result);
 	if (!ring)
 		return result;
-	result = enter(ring, to_submit, min_complete, flags, arg, sz);
-	asyncring__drive_wanted(ring);
+	result = enter(ring, &call);
 	asyncring__ring_put(ring);
 	return result;
 }

@@ -27,6 +27,7 @@
 #include "core.h"
 #include "fork.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum {

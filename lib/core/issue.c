@@ -468,6 +468,26 @@ void asyncring__request_detach(struct request *request, unsigned flags)
 		asyncring__pool_let_go();
 }
 
+bool asyncring__issued(struct request *request, enum issue_result result)
+{
+	switch (result) {
+	case ISSUE_DONE:
+		statistics_count(STATISTIC_INLINE);
+		break;
+	case ISSUE_NEED_WORKER:
+		return punt(request, TO_EITHER);
+	case ISSUE_NEED_POLL:
+		return punt(request, TO_POLLER);
+	case ISSUE_PARKED:
+		park(request);
+		return false;
+	case ISSUE_PENDING:
+		asyncring__request_put_submitter(request);
+		return false;
+	}
+	return end(request);
+}
+
 bool asyncring__issue_inline(struct request *request)
 {
 	const struct op *op = request->op;
@@ -484,22 +504,7 @@ bool asyncring__issue_inline(struct request *request)
 		if (error)
 			return end_with(request, error);
 	}
-	switch (op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED)) {
-	case ISSUE_DONE:
-		statistics_count(STATISTIC_INLINE);
-		break;
-	case ISSUE_NEED_WORKER:
-		return punt(request, TO_EITHER);
-	case ISSUE_NEED_POLL:
-		return punt(request, TO_POLLER);
-	case ISSUE_PARKED:
-		park(request);
-		return false;
-	case ISSUE_PENDING:
-		asyncring__request_put_submitter(request);
-		return false;
-	}
-	return end(request);
+	return asyncring__issued(request, op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED));
 }
 
 unsigned asyncring__issue_merged(struct request *const requests[], unsigned count)
@@ -536,12 +541,34 @@ static void complete_cancelled(struct ring *ring)
 	}
 }
 
+/* All that most batches have: requests that have ended, and left but their results. */
+static bool has_results_only(const struct ring *ring)
+{
+	const struct batch *batch = &ring->batch;
+
+	/* Relaxed: drain_active is written under submit_lock only. */
+	return list_empty(&batch->done) && list_empty(&batch->released) &&
+	       list_empty(&batch->cancelled) &&
+	       !(batch->punted_count | batch->pin_count | batch->announce) &&
+	       !atomic_load_explicit(&ring->drain_active, memory_order_relaxed) &&
+	       !asyncring__kernel_aio_waiting(ring);
+}
+
 void asyncring__batch_finish(struct ring *ring)
 {
 	struct batch *batch = &ring->batch;
 
+	if (__builtin_expect(has_results_only(ring), true)) {
+		if (batch->result_count)
+			asyncring__cq_post_results(ring);
+		if (!asyncring__count_reached(ring)) {
+			batch->file_size = FILE_SIZE_UNKNOWN;
+			batch->moved = 0;
+			return;
+		}
+	}
 	for (;;) {
-		if (!list_empty(&batch->done) || !list_empty(&batch->released))
+		if (!batch_ended_none(batch) || !list_empty(&batch->released))
 			asyncring__batch_complete(ring);
 		else if (!list_empty(&batch->cancelled))
 			complete_cancelled(ring);
@@ -554,7 +581,7 @@ void asyncring__batch_finish(struct ring *ring)
 		/* Relaxed: written under submit_lock only. */
 		else if (atomic_load_explicit(&ring->drain_active, memory_order_relaxed)) {
 			asyncring__drain_resume(ring);
-			if (list_empty(&batch->done) && list_empty(&batch->released) &&
+			if (batch_ended_none(batch) && list_empty(&batch->released) &&
 			    !batch->punted_count && !asyncring__kernel_aio_waiting(ring))
 				break;
 		} else

@@ -73,7 +73,8 @@ static bool take_back(struct ring *ring)
 	return something_to_see(ring);
 }
 
-void asyncring__notify_readable(struct ring *ring)
+/* It is not readable, or somebody waits for edges. */
+__attribute__((noinline)) static void become_readable(struct ring *ring)
 {
 	while (change(ring, UNREADABLE, RISING)) {
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
@@ -85,6 +86,14 @@ void asyncring__notify_readable(struct ring *ring)
 	/* Relaxed: whoever is told of edges has asked for it before there was one to tell of. */
 	if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
 		add_one(ring->event_fd);
+}
+
+void asyncring__notify_readable(struct ring *ring)
+{
+	/* Relaxed: as in become_readable. */
+	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
+	    atomic_load_explicit(&ring->edges, memory_order_relaxed))
+		become_readable(ring);
 }
 
 /*

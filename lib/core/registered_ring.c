@@ -94,6 +94,17 @@ struct ring *asyncring__registered_ring_get(unsigned index, int *error)
 	return ring;
 }
 
+struct ring *asyncring__registered_ring_lock(unsigned index)
+{
+	struct ring *ring = index < SLOTS ? look_up(own_slots(false), index) : NULL;
+
+	/* Relaxed: written before the thread had the ring. */
+	if (!ring || !atomic_load_explicit(&ring->direct, memory_order_relaxed))
+		return NULL;
+	ring_lock(ring);
+	return ring;
+}
+
 static int add_between(struct ring *ring, unsigned first, unsigned end)
 {
 	struct ring_slots *slots = own_slots(true);

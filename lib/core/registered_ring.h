@@ -16,6 +16,12 @@ struct ring;
  */
 struct ring *asyncring__registered_ring_get(unsigned index, int *error);
 
+/*
+ * The same with submit_lock held in place of a reference: the index keeps the ring as long as its
+ * thread does not give it up. NULL also if there is an SQ thread: registered_ring_get tells.
+ */
+struct ring *asyncring__registered_ring_lock(unsigned index);
+
 /* Put @ring, with a name of its own, at a free index: the index or -EBUSY, -ENOMEM. */
 int asyncring__registered_ring_add(struct ring *ring);
 

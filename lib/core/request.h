@@ -47,6 +47,15 @@ struct large_completion {
 	uint64_t extra[2];
 };
 
+/* What is left of a request that has ended and left nothing else: its CQE, bit for bit. */
+struct result {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+
+_Static_assert(sizeof(struct result) == sizeof(struct asyncring_cqe), "copied into the CQ");
+
 /* request.flags: the low byte is the SQE's own flags (ASYNCRING_SQE_*). */
 enum request_flags {
 	REQ_SKIP_CQE = 1 << 8,	   /* successful and CQE_SKIP_SUCCESS, or cancelled silently */
@@ -95,6 +104,10 @@ enum request_state {
 /* Room for an operation's own arguments; each family casts it to a struct of its own. */
 #define REQUEST_DATA_SIZE 64
 
+/*
+ * What an inline request touches stands at the beginning and the end; what is for requests that
+ * wait, are linked or handed over, and for the free list, between.
+ */
 struct request {
 	union {
 		/* Owner: whoever may decide the result (see the head of this file). */
@@ -107,17 +120,20 @@ struct request {
 		struct list node;
 	};
 	uint32_t flags;
-	int32_t fd; /* as in the SQE: a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
+	/* Constant from preparation to completion. */
+	uint16_t buf_index;
+	bool fixed_file; /* `fd` is a slot */
+	/* Guarded as enum request_state says. */
+	uint8_t state;
 
 	/* Constant from preparation to completion. */
 	struct ring *ring;
 	const struct op *op;
-	uint16_t buf_index;
-	uint16_t ioprio;
+	/* As the SQE begins. */
 	uint8_t opcode;
-	/* Guarded as enum request_state says. */
-	uint8_t state;
-	bool fixed_file; /* constant: `fd` is a slot */
+	uint8_t sqe_flags; /* what `flags` started with */
+	uint16_t ioprio;
+	int32_t fd; /* a descriptor, or a slot with ASYNCRING_SQE_FIXED_FILE */
 
 	/* A reference to what the request works on, or NULL. Owner. */
 	struct file *file;
@@ -125,6 +141,17 @@ struct request {
 
 	/* A reference to the personality's credentials, or NULL: the process's. Owner. */
 	struct credentials *credentials;
+
+	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
+	void *async_data;
+
+	/*
+	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
+	 * properties of the operation say; its prep() may set another. Constant afterwards.
+	 */
+	uint32_t poll_events;
+	/* What the file was found to be ready for, when issue() is called again. submit_lock. */
+	uint32_t ready_events;
 
 	/* The next member of the chain: submitter while it assembles the chain, then owner. */
 	struct request *link;
@@ -148,16 +175,6 @@ struct request {
 	 */
 	_Atomic uint32_t references;
 	uint32_t serial_key; /* constant after hand-over: lane of the inode, with REQ_SERIAL */
-	/*
-	 * The readiness (EPOLL*) waited for after ISSUE_NEED_POLL. Preparation sets it to what the
-	 * properties of the operation say; its prep() may set another. Constant afterwards.
-	 */
-	uint32_t poll_events;
-	/* What the file was found to be ready for, when issue() is called again. submit_lock. */
-	uint32_t ready_events;
-
-	/* Owner. Copies of what the SQE points to, one allocation; freed when the request ends. */
-	void *async_data;
 
 	/* Owner. The operation's arguments. */
 	_Alignas(8) unsigned char data[REQUEST_DATA_SIZE];
@@ -168,6 +185,9 @@ struct request {
  * (pending.c), and what the allocator keeps.
  */
 _Static_assert(sizeof(struct request) <= 216, "memory per request in flight is promised");
+_Static_assert(offsetof(struct request, fd) - offsetof(struct request, opcode) ==
+		       offsetof(struct asyncring_sqe, fd) - offsetof(struct asyncring_sqe, opcode),
+	       "copied in one");
 
 static inline struct request *request_of_completion(struct completion *completion)
 {
@@ -194,8 +214,17 @@ static inline uint64_t *request_extra(struct request *request)
 
 #define REQUEST_DATA_SIZE_LARGE (REQUEST_DATA_SIZE - 2 * sizeof(uint64_t))
 
-/* Free list (request.c); the caller holds ring->submit_lock. NULL when memory is out. */
+/*
+ * One that holds nothing and was not prepared (request.c); the caller holds ring->submit_lock. NULL
+ * when memory is out.
+ */
 struct request *asyncring__request_alloc(struct ring *ring);
+
+/*
+ * A request again for @result, the first of those of the batch, which is no longer counted among
+ * them. There always is one. submit_lock held.
+ */
+struct request *asyncring__request_of_result(struct ring *ring, const struct result *result);
 
 /* Back to the free list; any thread. The request is gone after this. */
 void asyncring__request_free(struct request *request);

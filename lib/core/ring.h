@@ -29,7 +29,6 @@
 #ifndef ASYNCRING__RING_H
 #define ASYNCRING__RING_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +47,7 @@ struct buffer_groups;
 struct file;
 struct kernel_aio;
 struct request;
+struct result;
 struct poller;
 struct sq_thread;
 
@@ -95,19 +95,18 @@ struct ring_control {
 #define BATCH_PUNTED 16
 
 struct batch {
+	/*
+	 * In a submission, on the submitter's stack; else not valid. The results of requests that
+	 * have ended and are gone already, `result_count` of them, all from before those in `done`.
+	 */
+	struct result *results;
+	unsigned result_count;
+	unsigned punted_count;
 	struct list done; /* completion.node: both references are the submitter's */
 	/* request.node: members of chains that may start, those before them having completed. */
 	struct list released;
 	/* As done: taken back by others of this batch, and completed after them. */
 	struct list cancelled;
-	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
-	unsigned punted_count;
-	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
-	struct {
-		int fd;
-		bool position; /* has the position of `fd`, not only its inode (file.h) */
-		struct file *file;
-	} pins[BATCH_PINS];
 	unsigned pin_count;
 	/*
 	 * In a submission, on the submitter's stack; else not valid. While its requests are of one
@@ -124,7 +123,20 @@ struct batch {
 	uint8_t file_size;
 	/* Bytes of files that the submitter has copied in this batch (ops/rw.c). */
 	uint64_t moved;
+	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */
+	/* Pins made in this batch, shared by its requests: one reference each is the batch's. */
+	struct {
+		int fd;
+		bool position; /* has the position of `fd`, not only its inode (file.h) */
+		struct file *file;
+	} pins[BATCH_PINS];
 };
+
+/* Has no request ended in the batch whose completion is still to be posted? */
+static inline bool batch_ended_none(const struct batch *batch)
+{
+	return !batch->result_count && list_empty(&batch->done);
+}
 
 /* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
 struct ahead {
@@ -190,7 +202,12 @@ struct ring {
 	_Atomic uint32_t active_sequence;
 	/* Belongs to the process this one was forked from. Set in the child's fork handler. */
 	bool inherited;
-	pthread_mutex_t submit_lock;
+	/*
+	 * Who enters submits, because there is no SQ thread. Set by setup; relaxed, a hint for
+	 * who has no reference: only what it may not wait for submit_lock depends on it.
+	 */
+	_Atomic bool direct;
+	struct lock submit_lock;
 
 	/*
 	 * What keeps the ring alive for the application: descriptors known to be its, and
@@ -239,7 +256,10 @@ struct ring {
 	_Atomic uint32_t sq_head;
 	/* SINGLE_ISSUER: the thread that may submit and register; 0: not yet enabled. */
 	uint64_t owner_thread;
-	struct request *free_requests; /* linked through request.link */
+	struct request *free_requests; /* linked through request.link ... */
+	unsigned free_count;	       /* ... and their number, never below batch.result_count */
+	/* Not among these: one as request_alloc gives it, left by a submission; or NULL. */
+	struct request *spare_request;
 	struct list request_blocks;
 	/* A chain under construction, or NULL. */
 	struct request *chain_head, *chain_tail;
@@ -341,6 +361,12 @@ bool asyncring__ring_free(struct ring *ring);
 int asyncring__ring_publish(struct ring *ring, int fd);
 /* The ring @fd stands for, with a reference, or NULL with the negative errno in *error. */
 struct ring *asyncring__ring_get(unsigned fd, int *error);
+/*
+ * The same with submit_lock held in place of a reference, which will do because a ring is torn down
+ * by somebody who takes that lock once it is known to be closing (ring_table.c). NULL also if more
+ * has to be asked, or if there is an SQ thread: ring_get tells.
+ */
+struct ring *asyncring__ring_get_locked(unsigned fd);
 /* One more reference, where it is known that there is one. */
 void asyncring__ring_hold(struct ring *ring);
 void asyncring__ring_put(struct ring *ring);
@@ -377,12 +403,12 @@ void asyncring__ring_release_name(struct ring *ring);
 
 static inline void ring_lock(struct ring *ring)
 {
-	pthread_mutex_lock(&ring->submit_lock);
+	lock_acquire(&ring->submit_lock);
 }
 
 static inline void ring_unlock(struct ring *ring)
 {
-	pthread_mutex_unlock(&ring->submit_lock);
+	lock_release(&ring->submit_lock);
 }
 
 #endif

@@ -7,6 +7,18 @@
  * because ring structures are never returned to the system: a stale pointer still points to a ring,
  * perhaps another one, and the second look at the slot finds that out.
  *
+ * A call that submits takes the ring's submit_lock anyway, and with that it needs no reference, as
+ * long as it does nothing else. Whoever tears a ring down sets `closing` first, then takes the lock
+ * (to cancel what is on its way), and only then waits for references and requests:
+ *
+ *     enter                                   tear-down
+ *     lock; slot, not closing?                slot empty; closing
+ *     submit; a reference, if more is to do   lock; cancel; unlock
+ *     unlock                                  wait for references and requests
+ *
+ * Who has the lock first is waited for: by the lock, and for what it has left by the counts. Who
+ * has it later sees `closing` and touches nothing but the lock. tests/models/enter_locked.pml
+ *
  * A descriptor that is not in the table may still be a ring's, by dup(): /proc/self/fdinfo tells of
  * an epoll set what is registered in it and with which data, and each ring's set carries a number
  * of its own there. Such a duplicate is entered in the table once found.
@@ -19,6 +31,7 @@
  * torn down later, by the next setup or close. Who has a thread for it can look for such rings.
  */
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,26 +93,16 @@ static int set_slot(unsigned fd, struct ring *ring)
 	return 0;
 }
 
-static struct ring *new_ring(void)
-{
-	struct ring *ring;
-
-	ring = asyncring__alloc_zeroed(1, sizeof(*ring));
-	if (!ring)
-		return NULL;
-	pthread_mutex_init(&ring->submit_lock, NULL);
-	return ring;
-}
-
 /* Everything but the lock and what readers of a stale pointer may look at. */
 static void reset(struct ring *ring)
 {
 	/* The lock is for a thread that still comes with a stale pointer (complete.c). */
-	pthread_mutex_lock(&ring->submit_lock);
+	ring_lock(ring);
 	memset((char *)ring + offsetof(struct ring, names), 0,
 	       sizeof(*ring) - offsetof(struct ring, names));
 	atomic_store_explicit(&ring->active, 0, memory_order_relaxed);
 	atomic_store_explicit(&ring->closing, false, memory_order_relaxed);
+	atomic_store_explicit(&ring->direct, false, memory_order_relaxed);
 	atomic_store_explicit(&ring->drain_active, false, memory_order_relaxed);
 	list_init(&ring->request_blocks);
 	list_init(&ring->drained);
@@ -120,7 +123,7 @@ static void reset(struct ring *ring)
 		ring->queues[i].ring = ring;
 	}
 	ring->fd = ring->event_fd = -1;
-	pthread_mutex_unlock(&ring->submit_lock);
+	ring_unlock(ring);
 }
 
 /* ---- names that were closed without the library being told ---- */
@@ -217,7 +220,8 @@ struct ring *asyncring__ring_alloc(void)
 	pthread_mutex_lock(&table.lock);
 	node = list_take_first(&table.unused);
 	pthread_mutex_unlock(&table.lock);
-	ring = node ? container_of(node, struct ring, free_node) : new_ring();
+	ring = node ? container_of(node, struct ring, free_node)
+		    : asyncring__alloc_zeroed(1, sizeof(*ring));
 	if (!ring)
 		return NULL;
 	reset(ring);
@@ -500,6 +504,26 @@ struct ring *asyncring__ring_get(unsigned fd, int *error)
 	}
 }
 
+struct ring *asyncring__ring_get_locked(unsigned fd)
+{
+	_Atomic(struct ring *) *slot = slot_of(fd);
+	/* Acquire, pairs with the release in set_slot. */
+	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+
+	if (!ring || ring->inherited || !atomic_load_explicit(&ring->direct, memory_order_relaxed))
+		return NULL;
+	ring_lock(ring);
+	/* Relaxed, all of it: what the lock's last holder could see can be seen now. */
+	if (__builtin_expect(atomic_load_explicit(slot, memory_order_relaxed) == ring &&
+				     atomic_load_explicit(&ring->fd, memory_order_relaxed) ==
+					     (int)fd &&
+				     !atomic_load_explicit(&ring->closing, memory_order_relaxed),
+			     true))
+		return ring;
+	ring_unlock(ring);
+	return NULL;
+}
+
 /* A name, in *fd, that is closed, and a reference to its ring. NULL: there is none. */
 static struct ring *find_stale_name(unsigned *fd)
 {
@@ -652,7 +676,7 @@ void asyncring__rings_after_fork_child(void)
 		container_of(node, struct ring, free_node)->inherited = true;
 	/* A thread with a stale pointer (complete.c) may have held one: it is not in the child. */
 	list_for_each (node, &table.unused)
-		pthread_mutex_init(&container_of(node, struct ring, free_node)->submit_lock, NULL);
+		lock_init(&container_of(node, struct ring, free_node)->submit_lock);
 	table.live_count = 0;
 	atomic_store_explicit(&table.lost_count, 0, memory_order_relaxed);
 	list_init(&table.live);

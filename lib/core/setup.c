@@ -205,6 +205,9 @@ static int build(struct ring *ring, unsigned entries, struct asyncring_params *p
 	if (ring->flags & ASYNCRING_SETUP_SINGLE_ISSUER &&
 	    !(ring->flags & ASYNCRING_SETUP_R_DISABLED))
 		ring->owner_thread = asyncring__thread_number();
+	/* Relaxed: publishing the ring publishes it. */
+	atomic_store_explicit(&ring->direct, !(ring->flags & ASYNCRING_SETUP_SQPOLL),
+			      memory_order_relaxed);
 	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
 		return asyncring__sq_thread_attach(ring, params);
 	if (params->flags & ASYNCRING_SETUP_SQ_AFF)

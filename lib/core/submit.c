@@ -19,7 +19,13 @@ enum {
 			  ASYNCRING_SQE_BUFFER_SELECT | ASYNCRING_SQE_CQE_SKIP_SUCCESS,
 	SQE_FLAGS_LINK = ASYNCRING_SQE_IO_LINK | ASYNCRING_SQE_IO_HARDLINK,
 	RUN_MAX = 64,
+	/* Of a submission; what ends after that many keeps its request until it is posted. */
+	RESULTS_MAX = 128,
+	NO_OPCODE = 256,
 };
+
+_Static_assert((uint32_t)OP_POLL_IN == EPOLLIN && (uint32_t)OP_POLL_OUT == EPOLLOUT,
+	       "poll_events is taken from the properties");
 
 uint32_t asyncring__sqe_flags(void)
 {
@@ -45,8 +51,13 @@ struct cursor {
 	uint32_t index; /* of the SQE in the array of SQEs */
 	unsigned left;
 	const struct op *op; /* of the request before */
+	/* Nothing in the ring asks for a second look at each request: look_at_ring. */
+	bool plain;
+	/* The opcode of `op`, if all is plain with that, too; else NO_OPCODE. */
+	unsigned plain_opcode;
 	struct ahead ahead;
 	struct run run;
+	struct result results[RESULTS_MAX];
 };
 
 static uint32_t sq_head(const struct ring *ring)
@@ -143,41 +154,39 @@ static void begin_drain(struct ring *ring)
 	}
 }
 
+/* What other operations do meanwhile may change the application's memory. */
+static inline void take_turn(struct cursor *cursor, const struct op *op)
+{
+	if (op != cursor->op)
+		cursor->ahead.length = 0;
+	cursor->op = op;
+}
+
+/* @request, which holds nothing, becomes one of @sqe. */
+static inline void fill_in(struct request *request, const struct asyncring_sqe *sqe,
+			   const struct op *op)
+{
+	request->flags = sqe->flags;
+	request->completion.user_data = sqe->user_data;
+	request->completion.res = 0;
+	/* opcode, sqe_flags, ioprio and fd */
+	memcpy(&request->opcode, &sqe->opcode, 8);
+	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
+	request->buf_index = sqe->buf_index;
+	request->op = op;
+	request->poll_events = op ? op->properties & (OP_POLL_IN | OP_POLL_OUT) : 0;
+}
+
 /* What every opcode has in common; 0 or the errno with which the request is refused. */
 static int prepare(struct ring *ring, struct request *request, struct cursor *cursor)
 {
 	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
-	const struct op *op;
+	const struct op *op = asyncring__op(sqe->opcode);
 
-	request->flags = sqe->flags;
-	request->completion.user_data = sqe->user_data;
-	request->completion.res = 0;
-	request->completion.flags = 0;
-	request->completion.extended = false;
-	request->completion.large = false;
-	request->completion.timeout = false;
-	request->opcode = sqe->opcode;
-	request->fd = sqe->fd;
-	request->fixed_file = sqe->flags & ASYNCRING_SQE_FIXED_FILE;
-	request->buf_index = sqe->buf_index;
-	request->ioprio = sqe->ioprio;
-	request->state = STATE_SUBMITTER;
-	request->file = NULL;
-	request->buffer = NULL;
-	request->credentials = NULL;
-	request->async_data = NULL;
-	request->ready_events = 0;
-
-	op = asyncring__op(sqe->opcode);
-	request->op = op;
+	fill_in(request, sqe, op);
 	if (!op)
 		return -EINVAL;
-	/* What other operations do meanwhile may change the application's memory. */
-	if (op != cursor->op)
-		cursor->ahead.length = 0;
-	cursor->op = op;
-	request->poll_events = (op->properties & OP_POLL_IN ? EPOLLIN : 0) |
-			       (op->properties & OP_POLL_OUT ? EPOLLOUT : 0);
+	take_turn(cursor, op);
 	if (op->properties & OP_SQE128) {
 		int error = take_second_half(ring, cursor);
 
@@ -384,9 +393,122 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
 	return submit_prepared(ring, request, error);
 }
 
+/*
+ * Most rings are, most of the time: then what an SQE says for itself is all there is to it. Asked
+ * again after each request that was not, for those change it. Statistics are counted elsewhere, and
+ * results have no second half.
+ */
+static void look_at_ring(const struct ring *ring, struct cursor *cursor)
+{
+	/* Relaxed: drain_active is written under submit_lock only. */
+	cursor->plain = !ring->chain_head && !ring->drain_next && !ring->restrictions.registered &&
+			!atomic_load_explicit(&ring->drain_active, memory_order_relaxed) &&
+			!(ring->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_CQE32)) &&
+			!asyncring__statistics.enabled && !ring->batch.on_worker &&
+			!cursor->run.count;
+	cursor->plain_opcode = NO_OPCODE;
+}
+
+/* An opcode comes for the first time since look_at_ring, or after another one: is it plain? */
+__attribute__((noinline)) static bool look_at_opcode(struct cursor *cursor)
+{
+	unsigned opcode = cursor->copy.sqe.opcode;
+	const struct op *op = asyncring__op(opcode);
+
+	if (!cursor->plain || !op || op->properties & (OP_SQE128 | OP_WORKER))
+		return false;
+	take_turn(cursor, op);
+	cursor->plain_opcode = opcode;
+	return true;
+}
+
+/* The operation of the entry just taken, if there is nothing to it but that; else NULL. */
+static inline const struct op *plain_op(const struct ring *ring, struct cursor *cursor)
+{
+	enum { OTHER_FLAGS = 0xff & ~ASYNCRING_SQE_FIXED_FILE };
+	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
+
+	if ((sqe->flags & OTHER_FLAGS) | sqe->ioprio | sqe->personality)
+		return NULL;
+	if (sqe->opcode != cursor->plain_opcode && !look_at_opcode(cursor))
+		return NULL;
+	if (cursor->op->properties & OP_RUNS && next_continues(ring, cursor))
+		return NULL;
+	return cursor->op;
+}
+
+/*
+ * @request has been carried out inline and succeeded. Has it left nothing but its CQE? Then its
+ * result is noted, and it is as it was before: it may serve for the next entry.
+ */
+static inline bool leave_result(struct ring *ring, struct request *request, struct cursor *cursor)
+{
+	enum {
+		NO_MATTER = ASYNCRING_SQE_FIXED_FILE | REQ_FAILED | REQ_POSITION | REQ_NOWAIT |
+			    REQ_FILE_BORROWED | REQ_SOCKET,
+	};
+	struct batch *batch = &ring->batch;
+	const struct completion *completion = &request->completion;
+
+	if (request->flags & ~(uint32_t)NO_MATTER || completion->flags || completion->large ||
+	    completion->extended || completion->timeout || request->buffer || request->async_data)
+		return false;
+	/* What ends behind one that has kept its request keeps it, too: so all are in order. */
+	if (batch->result_count >= RESULTS_MAX || !list_empty(&batch->done))
+		return false;
+	/* It must be possible to make a request of it again: asyncring__request_of_result. */
+	if (batch->result_count >= ring->free_count)
+		return false;
+	if (request->file) {
+		if (!(request->flags & REQ_FILE_BORROWED))
+			return false;
+		request->file = NULL;
+	}
+	cursor->results[batch->result_count++] = (struct result){
+		.user_data = completion->user_data,
+		.res = completion->res,
+	};
+	return true;
+}
+
+/*
+ * An entry without flags and the like, on a ring without: straight through. True if its request has
+ * ended and may serve for the next one. *error as submit_one returns it.
+ */
+static inline bool submit_plain(struct ring *ring, struct request *request, struct cursor *cursor,
+				const struct op *op, int *error)
+{
+	enum issue_result result;
+
+	fill_in(request, &cursor->copy.sqe, op);
+	*error = op->prep(request, &cursor->copy.sqe);
+	if (*error) {
+		*error = submit_prepared(ring, request, *error);
+		return false;
+	}
+	if (request->fixed_file && op->properties & OP_FILE) {
+		/* If there is none that is found out once more, and told. */
+		request->file = asyncring__file_table_get(ring, (unsigned)request->fd);
+		if (!request->file) {
+			*error = start(request);
+			return false;
+		}
+		request->flags |= REQ_FILE_BORROWED;
+	}
+	result = op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED);
+	if (__builtin_expect(result == ISSUE_DONE && request->completion.res >= 0 &&
+				     leave_result(ring, request, cursor),
+			     true))
+		return true;
+	if (asyncring__issued(request, result) && request->flags & REQ_PREP_FAILED)
+		*error = request->completion.res;
+	return false;
+}
+
 int asyncring__submit(struct ring *ring, unsigned count)
 {
 	unsigned pending = asyncring__sq_pending_hint(ring);
+	struct request *request = ring->spare_request;
 	struct cursor cursor;
 
 	if (count > pending)
@@ -400,21 +522,35 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	cursor.run.count = 0;
 	cursor.run.refused = NULL;
 	ring->batch.ahead = &cursor.ahead;
+	ring->batch.results = cursor.results;
+	if (request)
+		look_at_ring(ring, &cursor);
 	while (cursor.left) {
-		struct request *request = asyncring__request_alloc(ring);
+		const struct op *op;
+		int error;
 
-		if (!request)
-			break;
-		if (!take_sqe(ring, &cursor)) {
-			asyncring__request_free_locked(request);
-			break;
+		if (!request) {
+			request = asyncring__request_alloc(ring);
+			if (!request)
+				break;
+			look_at_ring(ring, &cursor);
 		}
-		if (submit_one(ring, request, &cursor) < 0 &&
-		    !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
+		if (!take_sqe(ring, &cursor))
+			break;
+		op = plain_op(ring, &cursor);
+		if (__builtin_expect(op != NULL, true)) {
+			if (submit_plain(ring, request, &cursor, op, &error))
+				continue;
+		} else
+			error = submit_one(ring, request, &cursor);
+		request = NULL;
+		if (error < 0 && !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
 			break;
 	}
+	ring->spare_request = request;
 	ring->batch.ahead = NULL;
-	end_run(&cursor.run);
+	if (cursor.run.count)
+		end_run(&cursor.run);
 	if (ring->chain_head) {
 		/* A chain ends with the submission that began it. */
 		struct request *head = ring->chain_head;
@@ -425,7 +561,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	/* Release, pairs with the application's acquire: these slots are its own again. */
 	atomic_store_explicit(&ring->words->sq_head, sq_head(ring), memory_order_release);
 	asyncring__batch_finish(ring);
-	if (cursor.left == count && !ring->free_requests)
+	if (cursor.left == count && !request)
 		return -EAGAIN;
 	return (int)(count - cursor.left);
 }

@@ -7,6 +7,8 @@
 #ifndef ASYNCRING__FUTEX_STATE_H
 #define ASYNCRING__FUTEX_STATE_H
 
+#include <pthread.h>
+
 #include "futex_waiter.h"
 
 #include "../core/core.h"

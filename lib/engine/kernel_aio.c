@@ -30,6 +30,7 @@
 #include "kernel_aio.h"
 
 #include <linux/aio_abi.h>
+#include <pthread.h>
 
 #include "../core/core.h"
 #include "../core/fork.h"

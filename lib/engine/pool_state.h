@@ -7,6 +7,8 @@
 #ifndef ASYNCRING__POOL_STATE_H
 #define ASYNCRING__POOL_STATE_H
 
+#include <pthread.h>
+
 #include "pool.h"
 
 #include "../core/core.h"

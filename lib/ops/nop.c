@@ -11,7 +11,7 @@
 	 ASYNCRING_NOP_FIXED_BUFFER | ASYNCRING_NOP_TW | ASYNCRING_NOP_CQE32)
 
 struct nop {
-	uint32_t flags;
+	uint32_t flags; /* without any, the others are not set */
 	int32_t result;
 };
 
@@ -20,6 +20,8 @@ int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe
 	struct nop *nop = request_data(request, struct nop);
 
 	nop->flags = sqe->nop_flags;
+	if (!nop->flags)
+		return 0;
 	if (nop->flags & ~NOP_FLAGS)
 		return -EINVAL;
 	nop->result = nop->flags & ASYNCRING_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
@@ -56,8 +58,8 @@ static int find_buffer(struct request *request, unsigned flags)
 	return buffer ? 0 : -EFAULT;
 }
 
-static enum issue_result issue_with_flags(struct request *request, const struct nop *nop,
-					  unsigned flags)
+__attribute__((noinline)) static enum issue_result
+issue_with_flags(struct request *request, const struct nop *nop, unsigned flags)
 {
 	int result = nop->result;
 	int error = 0;

@@ -40,11 +40,12 @@ enum issue_flags {
 };
 
 enum op_properties {
-	OP_FILE = 1 << 0,	   /* works on `fd`: -EBADF if there is none; may use FIXED_FILE */
-	OP_IOPRIO = 1 << 1,	   /* reads sqe->ioprio; everywhere else it must be zero */
-	OP_WORKER = 1 << 2,	   /* has no way to run without blocking: straight to a worker */
-	OP_POLL_IN = 1 << 3,	   /* waits for its file to be readable ... */
-	OP_POLL_OUT = 1 << 4,	   /* ... or writable: what request->poll_events starts as */
+	OP_FILE = 1 << 3,   /* works on `fd`: -EBADF if there is none; may use FIXED_FILE */
+	OP_IOPRIO = 1 << 1, /* reads sqe->ioprio; everywhere else it must be zero */
+	OP_WORKER = 1 << 4, /* has no way to run without blocking: straight to a worker */
+	/* These two have the values of EPOLLIN and EPOLLOUT. */
+	OP_POLL_IN = 1 << 0,	   /* waits for its file to be readable ... */
+	OP_POLL_OUT = 1 << 2,	   /* ... or writable: what request->poll_events starts as */
 	OP_SERIAL_INODE = 1 << 5,  /* on a regular file, one at a time per inode on workers */
 	OP_UNBOUNDED = 1 << 6,	   /* may block for ever although it has no pollable file */
 	OP_IOPOLL = 1 << 7,	   /* allowed on a ring with SETUP_IOPOLL */
@@ -71,7 +72,6 @@ struct merge {
 };
 
 struct op {
-	const char *name;
 	/*
 	 * Check every field of @sqe (a private copy) and keep what is needed in the request.
 	 * 0, or the negative errno with which the request is refused.
@@ -84,6 +84,7 @@ struct op {
 	 * (asyncring__request_post) and answers ISSUE_NEED_POLL, until it ends with ISSUE_DONE.
 	 */
 	enum issue_result (*issue)(struct request *request, unsigned flags);
+	unsigned properties; /* OP_*; behind the two callbacks that every request needs */
 	/*
 	 * Copy whatever the SQE points to, data buffers excepted. Called at most once, before the
 	 * submission ends, for requests that are not finished by then; those finished inline never
@@ -125,11 +126,18 @@ struct op {
 	 * what is left to do. submit_lock held.
 	 */
 	enum issue_result (*transferred)(struct request *request, int64_t result);
-	unsigned properties;
+	const char *name;
 };
 
+extern const struct op asyncring__ops[ASYNCRING_OP_LAST];
+
 /* NULL for an opcode that is not served (also for one out of range). */
-const struct op *asyncring__op(unsigned opcode);
+static inline const struct op *asyncring__op(unsigned opcode)
+{
+	if (opcode >= ASYNCRING_OP_LAST || !asyncring__ops[opcode].issue)
+		return NULL;
+	return &asyncring__ops[opcode];
+}
 
 /* One more than the highest opcode in the table. */
 unsigned asyncring__op_count(void);

@@ -6,7 +6,7 @@
 #include "families.h"
 
 /* clang-format off: it would give every brace a line of its own. */
-static const struct op table[] = {
+const struct op asyncring__ops[] = {
 	[ASYNCRING_OP_NOP] =
 		{
 			.name = "NOP",
@@ -513,16 +513,9 @@ static const struct op table[] = {
 };
 /* clang-format on */
 
-#define TABLE_LENGTH (sizeof(table) / sizeof(table[0]))
+#define TABLE_LENGTH (sizeof(asyncring__ops) / sizeof(asyncring__ops[0]))
 
 _Static_assert(TABLE_LENGTH == ASYNCRING_OP_LAST, "each opcode of abi.h has a row");
-
-const struct op *asyncring__op(unsigned opcode)
-{
-	if (opcode >= TABLE_LENGTH || !table[opcode].issue)
-		return NULL;
-	return &table[opcode];
-}
 
 unsigned asyncring__op_count(void)
 {

@@ -89,7 +89,9 @@ static bool answer(long number, const long arguments[6], long *result)
 	case SYS_io_getevents:
 		*result = get_events(arguments);
 		return true;
+	case SYS_pread64:
 	case SYS_preadv2:
+	case SYS_pwrite64:
 	case SYS_pwritev2:
 		plain_calls++;
 		return false;

@@ -169,6 +169,59 @@ static void rule_10_no_tag_is_lost_without_memory(void **state)
 	assert_int_equal(sum, 333);
 }
 
+/*
+ * Completions that are kept as results and those that stay with their requests, in one order, with
+ * any room in the queue and at any place of it.
+ */
+static void rule_10_all_kinds_of_completions_keep_their_order(void **state)
+{
+	enum { ROUNDS = 2000 };
+	unsigned submitted = 0, seen = 0, random = 1;
+	int expected[1024];
+
+	(void)state;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned batch, reaped;
+
+		random = random * 1664525 + 1013904223;
+		batch = 1 + (random >> 8) % ENTRIES;
+		for (unsigned i = 0; i < batch; i++) {
+			struct asyncring_sqe *sqe = asyncring_get_sqe(&ring);
+
+			asyncring_prep_nop(sqe);
+			random = random * 1664525 + 1013904223;
+			switch ((random >> 8) % 24) {
+			case 0: /* fails */
+				sqe->nop_flags = ASYNCRING_NOP_INJECT_RESULT;
+				sqe->len = (unsigned)-EIO;
+				break;
+			case 1: /* waits for those before it, as do those behind for it */
+				sqe->flags = ASYNCRING_SQE_IO_DRAIN;
+				break;
+			case 2: /* succeeds, with a result */
+				sqe->nop_flags = ASYNCRING_NOP_INJECT_RESULT;
+				sqe->len = i;
+				break;
+			}
+			expected[(submitted + i) % 1024] = sqe->nop_flags ? (int)sqe->len : 0;
+			sqe->user_data = submitted + i;
+		}
+		assert_int_equal(asyncring_submit(&ring), batch);
+		submitted += batch;
+		reaped = (random >> 16) % (2 * ENTRIES);
+		while (seen < submitted && (reaped-- || submitted - seen > 512)) {
+			uint64_t user_data;
+			int result = support_result(&ring, &user_data);
+
+			assert_int_equal(user_data, seen);
+			assert_int_equal(result, expected[seen++ % 1024]);
+		}
+	}
+	while (seen < submitted)
+		assert_int_equal(support_result(&ring, NULL), expected[seen++ % 1024]);
+	assert_int_equal(asyncring_cq_ready(&ring), 0);
+}
+
 static int setup(void **state)
 {
 	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE,
@@ -191,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_10_no_completion_is_lost_of_100000),
+		cmocka_unit_test(rule_10_all_kinds_of_completions_keep_their_order),
 		cmocka_unit_test(rule_10_no_completion_is_lost_from_workers),
 		cmocka_unit_test(rule_10_no_completion_is_lost_without_memory),
 		cmocka_unit_test(rule_10_no_message_is_lost_without_memory),
