@@ -33,7 +33,7 @@ void asyncring__count_wait_init(struct count_wait *wait);
 /* One more. cq_lock held. */
 static inline void asyncring__count_posted(struct count_wait *wait)
 {
-	uint32_t posted = atomic_load_explicit(&wait->posted, memory_order_relaxed);
+	uint64_t posted = atomic_load_explicit(&wait->posted, memory_order_relaxed);
 
 	atomic_store_explicit(&wait->posted, posted + 1, memory_order_relaxed);
 }
