@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The completion queue. Everything here is done under control->cq_lock; completions come in lists
- * so that a batch costs one round of the lock, one look at the application's head and one store of
- * the tail.
+ * The completion queue. Everything here is done under control->cq_lock, with one exception
+ * (writes_alone); completions come in lists so that a batch costs one round of the lock, one look
+ * at the application's head and one store of the tail.
  *
  * No completion is ever lost (rule 10). What does not fit waits in ring->backlog, in order, and
  * while anything waits there newer completions join it. A completion embedded in a request waits
@@ -276,7 +276,7 @@ static bool post_more(struct request *request, unsigned issue_flags,
 	struct ring *ring = request->ring;
 	bool posted;
 
-	if (issue_flags & ISSUE_LOCKED && !list_empty(&ring->batch.done))
+	if (issue_flags & ISSUE_LOCKED && !batch_ended_none(&ring->batch))
 		asyncring__batch_post(ring);
 	if (comes_after_deferred(ring)) {
 		/* And so does the end. */
@@ -319,7 +319,7 @@ bool asyncring__request_post(struct request *request, unsigned issue_flags, int3
 		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
 	};
 
-	if (!writes_alone(ring, request, issue_flags) || !list_empty(&ring->batch.done))
+	if (!writes_alone(ring, request, issue_flags) || !batch_ended_none(&ring->batch))
 		return post_with_others(request, issue_flags, res, completion.flags);
 	if (!post_at_once(ring, &completion))
 		return false;

@@ -122,6 +122,12 @@ struct batch {
 	uint8_t file_size;
 };
 
+/* Has no request ended in the batch whose completion is still to be posted? */
+static inline bool batch_ended_none(const struct batch *batch)
+{
+	return list_empty(&batch->done);
+}
+
 /* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
 struct ahead {
 	uint64_t from;
@@ -257,7 +263,8 @@ struct ring {
 	_Atomic(struct request *) returned_requests;
 
 	/* ---- completion queue: control->cq_lock ---- */
-	/* The true one. Relaxed; written without the lock in one case only (post_more in cq.c). */
+	/* The true one. Relaxed; written without the lock in one case only (writes_alone in cq.c).
+	 */
 	_Atomic uint32_t cq_tail;
 	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
 	uint32_t timeouts, timeouts_told;
