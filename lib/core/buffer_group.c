@@ -19,26 +19,11 @@
 #include "resources.h"
 
 enum {
-	PAGE_GROUPS = 256,
-	PAGES = 65536 / PAGE_GROUPS,
 	QUEUE_MAX = 65535,	 /* buffers provided to one group */
 	QUEUE_START = 16,	 /* its first capacity */
 	RING_MAX = 32768,	 /* entries, so that head and tail can tell full from empty */
 	LENGTH_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
 };
-
-/* id -> group, in pages that are made when they are first needed and stay until the ring closes. */
-struct buffer_groups {
-	struct buffer_group **pages[PAGES];
-};
-
-struct buffer_group *asyncring__buffer_group(struct ring *ring, uint16_t id)
-{
-	const struct buffer_groups *groups = ring->buffer_groups;
-	struct buffer_group **page = groups ? groups->pages[id / PAGE_GROUPS] : NULL;
-
-	return page ? page[id % PAGE_GROUPS] : NULL;
-}
 
 /* Where the pointer to group @id stands; NULL: out of memory. */
 static struct buffer_group **make_place(struct ring *ring, uint16_t id)
@@ -49,10 +34,10 @@ static struct buffer_group **make_place(struct ring *ring, uint16_t id)
 		ring->buffer_groups = asyncring__alloc_zeroed(1, sizeof(*ring->buffer_groups));
 	if (!ring->buffer_groups)
 		return NULL;
-	page = &ring->buffer_groups->pages[id / PAGE_GROUPS];
+	page = &ring->buffer_groups->pages[id / BUFFER_GROUP_PAGE];
 	if (!*page)
-		*page = asyncring__alloc_zeroed(PAGE_GROUPS, sizeof(void *));
-	return *page ? &(*page)[id % PAGE_GROUPS] : NULL;
+		*page = asyncring__alloc_zeroed(BUFFER_GROUP_PAGE, sizeof(void *));
+	return *page ? &(*page)[id % BUFFER_GROUP_PAGE] : NULL;
 }
 
 /* The group @id, an empty queue if it is new; NULL: out of memory. */
@@ -77,8 +62,8 @@ void asyncring__buffer_groups_release(struct ring *ring)
 {
 	struct buffer_groups *groups = ring->buffer_groups;
 
-	for (unsigned i = 0; groups && i < PAGES; i++) {
-		for (unsigned j = 0; groups->pages[i] && j < PAGE_GROUPS; j++)
+	for (unsigned i = 0; groups && i < BUFFER_GROUP_PAGES; i++) {
+		for (unsigned j = 0; groups->pages[i] && j < BUFFER_GROUP_PAGE; j++)
 			if (groups->pages[i][j])
 				free_group(groups->pages[i][j]);
 		asyncring__free(groups->pages[i]);

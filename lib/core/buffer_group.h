@@ -16,7 +16,7 @@
 
 #include <asyncring/abi.h>
 
-struct ring;
+#include "ring.h"
 
 /* A buffer given with PROVIDE_BUFFERS. */
 struct provided_buffer {
@@ -39,8 +39,24 @@ struct buffer_group {
 	uint32_t capacity, first, count;
 };
 
+enum {
+	BUFFER_GROUP_PAGE = 256,
+	BUFFER_GROUP_PAGES = 65536 / BUFFER_GROUP_PAGE,
+};
+
+/* id -> group, in pages that are made when they are first needed and stay until the ring closes. */
+struct buffer_groups {
+	struct buffer_group **pages[BUFFER_GROUP_PAGES];
+};
+
 /* The group @id of @ring, or NULL. */
-struct buffer_group *asyncring__buffer_group(struct ring *ring, uint16_t id);
+static inline struct buffer_group *asyncring__buffer_group(struct ring *ring, uint16_t id)
+{
+	const struct buffer_groups *groups = ring->buffer_groups;
+	struct buffer_group **page = groups ? groups->pages[id / BUFFER_GROUP_PAGE] : NULL;
+
+	return page ? page[id % BUFFER_GROUP_PAGE] : NULL;
+}
 
 /*
  * PROVIDE_BUFFERS: @count buffers of @length bytes one after the other from @address, with

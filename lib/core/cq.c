@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The completion queue. Everything here is done under control->cq_lock; completions come in lists
- * so that a batch costs one round of the lock, one look at the application's head and one store of
- * the tail.
+ * The completion queue. Everything here is done under control->cq_lock, with one exception
+ * (writes_alone); completions come in lists so that a batch costs one round of the lock, one look
+ * at the application's head and one store of the tail.
  *
  * No completion is ever lost (rule 10). What does not fit waits in ring->backlog, in order, and
  * while anything waits there newer completions join it. A completion embedded in a request waits
@@ -29,16 +29,16 @@ struct cq_writer {
 static uint32_t cq_used(const struct ring *ring)
 {
 	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire);
-	uint32_t used = ring->cq_tail - head;
+	uint32_t used = atomic_load_explicit(&ring->cq_tail, memory_order_relaxed) - head;
 
 	/* A head that makes no sense is the application's own doing: the queue is then full. */
 	return used < ring->cq_entries ? used : ring->cq_entries;
 }
 
-static void writer_begin(struct cq_writer *writer, struct ring *ring)
+static inline void writer_begin(struct cq_writer *writer, struct ring *ring)
 {
 	writer->ring = ring;
-	writer->tail = ring->cq_tail;
+	writer->tail = atomic_load_explicit(&ring->cq_tail, memory_order_relaxed);
 	writer->room = ring->cq_entries - cq_used(ring);
 }
 
@@ -46,7 +46,7 @@ static void writer_commit(struct cq_writer *writer)
 {
 	struct ring *ring = writer->ring;
 
-	ring->cq_tail = writer->tail;
+	atomic_store_explicit(&ring->cq_tail, writer->tail, memory_order_relaxed);
 	atomic_store_explicit(&ring->words->cq_tail, writer->tail, memory_order_release);
 }
 
@@ -91,7 +91,8 @@ static void advance(struct cq_writer *writer, uint32_t slots)
  * A 32-byte CQE in a ring of mixed sizes: two slots that never wrap around the end. One left there
  * is filled up as soon as it is free, as the kernel does, whether or not the CQE fits behind it.
  */
-static bool write_extended(struct cq_writer *writer, const struct completion *completion)
+__attribute__((noinline)) static bool write_extended(struct cq_writer *writer,
+						     const struct completion *completion)
 {
 	static const struct completion filler = {.flags = ASYNCRING_CQE_F_SKIP};
 	struct ring *ring = writer->ring;
@@ -112,7 +113,8 @@ static bool write_extended(struct cq_writer *writer, const struct completion *co
 }
 
 /* False if there is no room. */
-static bool write_completion(struct cq_writer *writer, const struct completion *completion)
+static inline __attribute__((always_inline)) bool
+write_completion(struct cq_writer *writer, const struct completion *completion)
 {
 	struct asyncring_cqe *cqe;
 
@@ -129,7 +131,8 @@ static bool write_completion(struct cq_writer *writer, const struct completion *
 }
 
 /* write_completion, counted. */
-static bool write_counted(struct cq_writer *writer, const struct completion *completion)
+static inline __attribute__((always_inline)) bool write_counted(struct cq_writer *writer,
+								const struct completion *completion)
 {
 	struct ring *ring = writer->ring;
 
@@ -340,12 +343,39 @@ void asyncring__cq_announce(struct ring *ring)
 	asyncring__notify(ring, &wake, false);
 }
 
+/* Unless there is no room. cq_lock held, or as writes_alone() says. */
+static inline __attribute__((always_inline)) bool post_at_once(struct ring *ring,
+							       const struct completion *completion)
+{
+	struct cq_writer writer;
+
+	if (!list_empty(&ring->backlog))
+		return false;
+	writer_begin(&writer, ring);
+	if (!write_counted(&writer, completion))
+		return false;
+	writer_commit(&writer);
+	return true;
+}
+
+/*
+ * With DEFER_TASKRUN nobody but the owner writes CQEs, for what others complete is deferred, but
+ * for a thread that closes the ring, and that holds submit_lock. So with submit_lock held the owner
+ * needs no cq_lock to keep others off. Who else looks at the tail sleeps or is about to wake it,
+ * and is told under the lock (cq_announce); timeouts, which end every wait, are counted under it.
+ */
+static inline bool writes_alone(const struct ring *ring, const struct request *request,
+				unsigned issue_flags)
+{
+	return issue_flags & ISSUE_LOCKED && ring_defers(ring) && !comes_after_deferred(ring) &&
+	       !request->completion.timeout;
+}
+
 static bool post_more(struct request *request, unsigned issue_flags,
 		      const struct completion *completion)
 {
 	struct ring *ring = request->ring;
-	struct cq_writer writer;
-	bool written;
+	bool posted;
 
 	if (issue_flags & ISSUE_LOCKED && !batch_ended_none(&ring->batch))
 		asyncring__batch_post(ring);
@@ -355,14 +385,10 @@ static bool post_more(struct request *request, unsigned issue_flags,
 		return !asyncring__cq_post_extra(ring, completion, true);
 	}
 	lock_acquire(&ring->control->cq_lock);
-	writer_begin(&writer, ring);
-	written = list_empty(&ring->backlog) && write_counted(&writer, completion);
-	if (!written) {
-		lock_release(&ring->control->cq_lock);
-		return false;
-	}
-	writer_commit(&writer);
+	posted = post_at_once(ring, completion);
 	lock_release(&ring->control->cq_lock);
+	if (!posted)
+		return false;
 	if (issue_flags & ISSUE_LOCKED)
 		ring->batch.announce = true;
 	else
@@ -370,17 +396,36 @@ static bool post_more(struct request *request, unsigned issue_flags,
 	return true;
 }
 
-bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
-			     uint32_t cqe_flags)
+/* Not in line: the other way takes a small part of it. */
+__attribute__((noinline)) static bool
+post_with_others(struct request *request, unsigned issue_flags, int32_t res, uint32_t cqe_flags)
 {
 	const struct completion completion = {
 		.user_data = request->completion.user_data,
 		.res = res,
-		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+		.flags = cqe_flags,
 		.timeout = request->completion.timeout,
 	};
 
 	return post_more(request, issue_flags, &completion);
+}
+
+bool asyncring__request_post(struct request *request, unsigned issue_flags, int32_t res,
+			     uint32_t cqe_flags)
+{
+	struct ring *ring = request->ring;
+	const struct completion completion = {
+		.user_data = request->completion.user_data,
+		.res = res,
+		.flags = cqe_flags | ASYNCRING_CQE_F_MORE,
+	};
+
+	if (!writes_alone(ring, request, issue_flags) || !batch_ended_none(&ring->batch))
+		return post_with_others(request, issue_flags, res, completion.flags);
+	if (!post_at_once(ring, &completion))
+		return false;
+	ring->batch.announce = true;
+	return true;
 }
 
 bool asyncring__request_post_large(struct request *request, unsigned issue_flags)

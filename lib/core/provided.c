@@ -63,15 +63,13 @@ static unsigned peek_ring(const struct buffer_group *group, unsigned available,
 	return count;
 }
 
-/* The same for one. */
-static unsigned peek_ring_once(const struct buffer_group *group, struct iovec *vector,
-			       uint32_t wanted, uint16_t *id)
+/* The same for one, where there is one. */
+static inline bool peek_ring_once(const struct buffer_group *group, struct iovec *vector,
+				  uint32_t wanted, uint16_t *id)
 {
 	const struct asyncring_buf *entry = ring_entry(group, 0);
 	uint32_t length, most = wanted ? wanted : INT32_MAX;
 
-	if (!ring_available(group))
-		return 0;
 	vector->iov_base = (void *)(uintptr_t)__atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
 	length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
 	*id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
@@ -79,18 +77,16 @@ static unsigned peek_ring_once(const struct buffer_group *group, struct iovec *v
 	return vector->iov_base != NULL;
 }
 
-static unsigned peek_queue(const struct buffer_group *group, struct iovec *vector, uint32_t wanted,
-			   uint16_t *id)
+/* The same from a queue. */
+static inline bool peek_queue(const struct buffer_group *group, struct iovec *vector,
+			      uint32_t wanted, uint16_t *id)
 {
-	const struct provided_buffer *buffer;
+	const struct provided_buffer *buffer = &group->queue[group->first & (group->capacity - 1)];
 
-	if (!group->count)
-		return 0;
-	buffer = &group->queue[group->first & (group->capacity - 1)];
 	vector->iov_base = (void *)(uintptr_t)buffer->address;
 	vector->iov_len = wanted && wanted < buffer->length ? wanted : buffer->length;
 	*id = buffer->id;
-	return 1;
+	return true;
 }
 
 /*
@@ -157,23 +153,33 @@ static uint32_t consume(struct buffer_group *group, const struct picked_buffers 
 	return flags;
 }
 
+/* Is there a buffer to be had? submit_lock held. */
+static inline bool peek_one(struct buffer_group *group, struct iovec *vector, uint32_t wanted,
+			    struct picked_buffers *picked)
+{
+	picked->group = group;
+	picked->count = 1;
+	picked->bundle = false;
+	picked->from_ring = group->entries;
+	if (group->entries)
+		return ring_tail(group) != group->head &&
+		       peek_ring_once(group, vector, wanted, &picked->first_id);
+	return group->count && peek_queue(group, vector, wanted, &picked->first_id);
+}
+
 /* The number of vectors filled in, 0 if there is no buffer to be had. submit_lock held. */
 static unsigned peek(struct buffer_group *group, struct iovec *vectors, unsigned max,
 		     uint32_t wanted, struct picked_buffers *picked)
 {
+	picked->available = group->entries ? ring_available(group) : group->count;
+	if (max == 1 || !group->entries)
+		return peek_one(group, vectors, wanted, picked);
 	picked->group = group;
 	picked->vectors = vectors;
-	picked->from_ring = group->entries;
-	picked->available = group->entries ? ring_available(group) : group->count;
-	picked->bundle = picked->from_ring && max > 1;
+	picked->from_ring = picked->bundle = true;
 	picked->first_id = 0;
-	if (!picked->from_ring)
-		picked->count = peek_queue(group, vectors, wanted, &picked->first_id);
-	else if (picked->bundle)
-		picked->count = peek_ring(group, picked->available, vectors, max, wanted,
-					  &picked->first_id);
-	else
-		picked->count = peek_ring_once(group, vectors, wanted, &picked->first_id);
+	picked->count =
+		peek_ring(group, picked->available, vectors, max, wanted, &picked->first_id);
 	return picked->count;
 }
 
@@ -194,12 +200,36 @@ int asyncring__buffers_pick(struct request *request, unsigned issue_flags, struc
 	return group ? -ENOBUFS : -ENOENT;
 }
 
+/* submit_lock held. */
+static inline int pick_one(struct request *request, struct iovec *vector, uint32_t wanted,
+			   struct picked_buffers *picked)
+{
+	struct buffer_group *group = asyncring__buffer_group(request->ring, request->buf_index);
+
+	return group && peek_one(group, vector, wanted, picked) ? 1 : -ENOBUFS;
+}
+
+__attribute__((noinline)) static int lock_and_pick_one(struct request *request,
+						       struct iovec *vector, uint32_t wanted,
+						       struct picked_buffers *picked)
+{
+	int count;
+
+	ring_lock(request->ring);
+	picked->locked = true;
+	count = pick_one(request, vector, wanted, picked);
+	if (count < 0)
+		ring_unlock(request->ring);
+	return count;
+}
+
 int asyncring__buffers_pick_one(struct request *request, unsigned issue_flags, struct iovec *vector,
 				uint32_t wanted, struct picked_buffers *picked)
 {
-	int count = asyncring__buffers_pick(request, issue_flags, vector, 1, wanted, picked);
-
-	return count == -ENOENT ? -ENOBUFS : count;
+	if (!(issue_flags & ISSUE_LOCKED))
+		return lock_and_pick_one(request, vector, wanted, picked);
+	picked->locked = false;
+	return pick_one(request, vector, wanted, picked);
 }
 
 uint32_t asyncring__buffers_commit(struct request *request, struct picked_buffers *picked,

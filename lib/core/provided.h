@@ -32,9 +32,9 @@ struct ring;
 /* What a pick found, for the commit that follows; the caller's, on its stack. */
 struct picked_buffers {
 	struct buffer_group *group;
-	const struct iovec *vectors; /* the caller's: they stay as they are until the commit */
+	const struct iovec *vectors; /* bundle: the caller's, as they are until the commit */
 	uint32_t count;		     /* how many were filled in */
-	uint32_t available;	     /* how many there were */
+	uint32_t available;	     /* how many there were; not said of a pick of one */
 	uint16_t first_id;	     /* of consecutive ring entries the first */
 	bool from_ring;
 	bool bundle; /* there was room for several */

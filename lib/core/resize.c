@@ -57,7 +57,7 @@ static int carry_entries(const struct ring *ring, struct ring *resized)
 static int carry_completions(const struct ring *ring, struct ring *resized, unsigned char *copy)
 {
 	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_acquire);
-	uint32_t count = ring->cq_tail - head;
+	uint32_t count = atomic_load_explicit(&ring->cq_tail, memory_order_relaxed) - head;
 	uint32_t mask = ring->cq_entries - 1, new_mask = resized->cq_entries - 1;
 	size_t size = (size_t)1 << ring->cqe_shift;
 

@@ -285,7 +285,9 @@ struct ring {
 	_Atomic(struct request *) returned_requests;
 
 	/* ---- completion queue: control->cq_lock ---- */
-	uint32_t cq_tail; /* the true one */
+	/* The true one. Relaxed; written without the lock in one case only (writes_alone in cq.c).
+	 */
+	_Atomic uint32_t cq_tail;
 	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
 	uint32_t timeouts, timeouts_told;
 	struct list backlog; /* completions that found the CQ full, oldest first */
@@ -395,8 +397,16 @@ bool asyncring__ring_drop_name(struct ring *ring);
 
 /* ---- thread.c, setup.c ---- */
 
+/* For the next: the calling thread's number, 0: it has none yet, and the call that gives it one. */
+extern __thread uint64_t asyncring__thread_own __attribute__((tls_model("initial-exec")));
+uint64_t asyncring__thread_count(void);
+
 /* A number for the calling thread that no other thread of the process ever has; never 0. */
-uint64_t asyncring__thread_number(void);
+static inline uint64_t asyncring__thread_number(void)
+{
+	/* Found without a call: it is asked with each message. */
+	return asyncring__thread_own ? asyncring__thread_own : asyncring__thread_count();
+}
 
 /* One name of the ring goes: with the last one it is torn down before this returns. */
 void asyncring__ring_release_name(struct ring *ring);

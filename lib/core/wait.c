@@ -49,7 +49,7 @@ struct fd_waiter {
 
 static bool reached(const struct ring *ring, uint32_t tail)
 {
-	return (int32_t)(ring->cq_tail - tail) >= 0;
+	return (int32_t)(atomic_load_explicit(&ring->cq_tail, memory_order_relaxed) - tail) >= 0;
 }
 
 /* May a flush be what brings the CQEs up to @tail? Whom this wakes flushes and counts. cq_lock. */

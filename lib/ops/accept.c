@@ -81,10 +81,9 @@ enum issue_result asyncring__accept_issue(struct request *request, unsigned flag
 	enum accept_how how = request->flags & REQ_NOWAIT ? ACCEPT_AT_ONCE
 			      : flags			  ? ACCEPT_OR_ASK
 							  : ACCEPT_ASLEEP;
-	enum issue_result first;
 
-	if (asyncring__socket_polls_first(request, false, &first))
-		return first;
+	if (request->flags & REQ_POLL_FIRST)
+		return asyncring__socket_poll_first(request, false);
 	for (;;) {
 		int result = asyncring__accept_now(fd, accept->address, accept->length,
 						   socket_flags, how);

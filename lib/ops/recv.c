@@ -179,7 +179,8 @@ static uint64_t least(const struct recv *recv)
 	return recv->message->header.control_length ? 0 : recv->message->left;
 }
 
-static enum issue_result issue(struct request *request)
+/* Into the application's memory. */
+__attribute__((noinline)) static enum issue_result issue(struct request *request)
 {
 	struct recv *recv = request_data(request, struct recv);
 	struct message_header header = {.flags = 0};
@@ -210,10 +211,9 @@ static enum issue_result issue(struct request *request)
 enum issue_result asyncring__recv_issue(struct request *request, unsigned flags)
 {
 	const struct recv *recv = request_data(request, const struct recv);
-	enum issue_result first;
 
-	if (asyncring__socket_polls_first(request, recv->whole, &first))
-		return first;
+	if (request->flags & REQ_POLL_FIRST)
+		return asyncring__socket_poll_first(request, recv->whole);
 	if (!recv->select)
 		return issue(request);
 	return recv->whole ? asyncring__recvmsg_provided(request, flags)

@@ -31,7 +31,7 @@ struct shot {
 	struct message_header header;
 };
 
-static bool stream(struct request *request)
+static inline bool stream(struct request *request)
 {
 	struct recv *recv = request_data(request, struct recv);
 
@@ -91,11 +91,12 @@ static int64_t receive_data(struct request *request, struct shot *shot)
 }
 
 /* Nothing came of the attempt: the buffers go back. */
-static enum issue_result give_up(struct request *request, struct shot *shot, int64_t result)
+static enum issue_result give_up(struct request *request, struct picked_buffers *picked,
+				 int64_t result)
 {
 	struct recv *recv = request_data(request, struct recv);
 
-	asyncring__buffers_return(request, &shot->picked);
+	asyncring__buffers_return(request, picked);
 	if (result == -EAGAIN && !(request->flags & REQ_NOWAIT))
 		return ISSUE_NEED_POLL;
 	return asyncring__recv_finish(request, result, result < 0 || recv->flags & MSG_WAITALL);
@@ -129,15 +130,22 @@ static void note_exhausted(struct recv *recv, const struct shot *shot, int64_t r
 		recv->exhausted = true;
 }
 
+/* Are the bytes received after which a multishot request ends, if there is such a number? */
+static inline bool has_total(struct recv *recv, int64_t received)
+{
+	if (!recv->total)
+		return false;
+	if (received >= (int64_t)recv->total)
+		return true;
+	recv->total -= (uint32_t)received;
+	return false;
+}
+
 /* Is this the last of a multishot request? */
 static bool last(const struct request *request, struct recv *recv, int64_t received)
 {
-	if (recv->total) {
-		if (received >= (int64_t)recv->total)
-			return true;
-		recv->total -= (uint32_t)received;
-	}
-	return request->ioprio & ASYNCRING_RECVSEND_BUNDLE && recv->exhausted;
+	return has_total(recv, received) ||
+	       (request->ioprio & ASYNCRING_RECVSEND_BUNDLE && recv->exhausted);
 }
 
 /*
@@ -180,14 +188,15 @@ static bool truncated(const struct recv *recv, const struct shot *shot)
  * what is to end it, nor if the poller has told that the peer has ended the stream: then the end is
  * there to be received.
  */
-static bool emptied(struct request *request, uint32_t cqe_flags)
+static inline bool emptied(struct request *request, uint32_t cqe_flags)
 {
 	return !(request->flags & REQ_NOWAIT) && stream(request) &&
 	       !(cqe_flags & ASYNCRING_CQE_F_SOCK_NONEMPTY) &&
 	       !(request->ready_events & EPOLLRDHUP);
 }
 
-enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
+/* A bundle, or with MSG_WAITALL. */
+static enum issue_result receive_several(struct request *request, unsigned flags)
 {
 	struct recv *recv = request_data(request, struct recv);
 	bool bundle = request->ioprio & ASYNCRING_RECVSEND_BUNDLE;
@@ -208,7 +217,7 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		if (bundle)
 			note_exhausted(recv, &shot, received);
 		if (received <= 0)
-			return give_up(request, &shot, received);
+			return give_up(request, &shot.picked, received);
 		full = (uint64_t)received >= shot.room;
 		if (!full && recv->flags & MSG_WAITALL &&
 		    asyncring__socket_streams(request_fd(request)))
@@ -226,6 +235,44 @@ enum issue_result asyncring__recv_provided(struct request *request, unsigned fla
 		}
 		recv->exhausted = false;
 		if (turn_is_over(request) || emptied(request, cqe_flags))
+			break;
+	}
+	return ISSUE_NEED_POLL;
+}
+
+/* As a rule into one buffer each time, by a call without a header. */
+enum issue_result asyncring__recv_provided(struct request *request, unsigned flags)
+{
+	struct recv *recv = request_data(request, struct recv);
+	struct picked_buffers picked;
+	struct iovec buffer;
+
+	if (request->ioprio & ASYNCRING_RECVSEND_BUNDLE || recv->flags & MSG_WAITALL)
+		return receive_several(request, flags);
+	for (unsigned turn = 0; turn < TURN_MAX || request->flags & REQ_NOWAIT; turn++) {
+		int64_t received;
+		uint32_t cqe_flags;
+		int count =
+			asyncring__buffers_pick_one(request, flags, &buffer, recv->length, &picked);
+
+		if (count < 0)
+			return asyncring__recv_finish(
+				request, asyncring__socket_first(request, count), true);
+		received = sys(SYS_recvfrom, request_fd(request), buffer.iov_base, buffer.iov_len,
+			       recv->flags | MSG_DONTWAIT, NULL, NULL);
+		if (received <= 0)
+			return give_up(request, &picked, received);
+		/* MSG_TRUNC tells of more than there was room for. */
+		if ((uint64_t)received < buffer.iov_len)
+			cqe_flags = asyncring__buffers_commit(request, &picked, (uint64_t)received);
+		else
+			cqe_flags = asyncring__buffers_commit(request, &picked, buffer.iov_len) |
+				    nonempty(request, true);
+		if (has_total(recv, received) || !post(request, flags, received, cqe_flags)) {
+			request->completion.flags = cqe_flags;
+			return asyncring__recv_finish(request, received, false);
+		}
+		if (emptied(request, cqe_flags))
 			break;
 	}
 	return ISSUE_NEED_POLL;
@@ -303,13 +350,14 @@ static enum issue_result recvmsg_multishot(struct request *request, unsigned fla
 		if (error)
 			return asyncring__recv_finish(request, error, true);
 		if (lay_out(recv->message, &shot))
-			return give_up(request, &shot, asyncring__socket_first(request, -EFAULT));
+			return give_up(request, &shot.picked,
+				       asyncring__socket_first(request, -EFAULT));
 		received = receive(request, &shot);
 		if (received < 0)
-			return give_up(request, &shot, received);
+			return give_up(request, &shot.picked, received);
 		used = write_head(recv->message, &shot, received);
 		if (used < 0)
-			return give_up(request, &shot, used);
+			return give_up(request, &shot.picked, used);
 		cqe_flags = asyncring__buffers_commit(request, &shot.picked, (uint64_t)used) |
 			    nonempty(request, received > 0 && (uint64_t)received >= shot.room);
 		recv->message->limit = 0;
@@ -344,11 +392,11 @@ enum issue_result asyncring__recvmsg_provided(struct request *request, unsigned 
 	shot.header.control_length = given->control_length;
 	received = receive(request, &shot);
 	if (received < 0)
-		return give_up(request, &shot, received);
+		return give_up(request, &shot.picked, received);
 	if (asyncring__message_answer(recv->message, &shot.header))
-		return give_up(request, &shot, -EFAULT);
+		return give_up(request, &shot.picked, -EFAULT);
 	if (!received)
-		return give_up(request, &shot, 0);
+		return give_up(request, &shot.picked, 0);
 	full = (uint64_t)received >= shot.room;
 	if (!full && recv->flags & MSG_WAITALL && !given->control_length &&
 	    asyncring__socket_streams(request_fd(request)))

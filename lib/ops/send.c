@@ -42,11 +42,13 @@ struct send {
 	bool whole;	/* a msghdr */
 	bool zero_copy; /* two completions */
 	bool select;	/* takes provided buffers */
+	bool plain;	/* one call with what is here already, and whatever it says is the end */
 };
 
 /* ---- preparation ---- */
 
-int asyncring__send_copy_args(struct request *request)
+/* Not in line, for most need none of it. */
+__attribute__((noinline)) int asyncring__send_copy_args(struct request *request)
 {
 	struct send *send = request_data(request, struct send);
 	struct iovec data = {(void *)(uintptr_t)send->address, send->length};
@@ -78,8 +80,8 @@ static bool copied_at_once(const struct request *request, const struct send *sen
 	return request->ioprio & ASYNCRING_SEND_VECTORIZED || (send->zero_copy && send->name);
 }
 
-static int prep(struct request *request, const struct asyncring_sqe *sqe, bool whole,
-		bool zero_copy)
+static inline __attribute__((always_inline)) int
+prep(struct request *request, const struct asyncring_sqe *sqe, bool whole, bool zero_copy)
 {
 	struct send *send = request_data(request, struct send);
 
@@ -114,7 +116,9 @@ static int prep(struct request *request, const struct asyncring_sqe *sqe, bool w
 		if (send->name && asyncring__address_check(send->name_length))
 			return -EINVAL;
 	}
-	if (!copied_at_once(request, send))
+	send->plain = !whole && !zero_copy && !send->select && !send->name && !sqe->ioprio &&
+		      !(send->flags & MSG_WAITALL);
+	if (send->plain || !copied_at_once(request, send))
 		return 0;
 	request->flags |= REQ_ARGS_COPIED;
 	return asyncring__send_copy_args(request);
@@ -375,17 +379,25 @@ static int64_t attempt(struct request *request)
 		   send->name ? send->name_length : 0);
 }
 
+/* What it takes besides the call. 0 or a negative errno. */
+static int begin(struct request *request, unsigned flags)
+{
+	struct send *send = request_data(request, struct send);
+	int error = send->zero_copy ? check_zero_copy(request_fd(request)) : 0;
+
+	return error ? error : take_buffer(request, flags);
+}
+
 static enum issue_result issue(struct request *request, unsigned flags)
 {
 	struct send *send = request_data(request, struct send);
 	uint64_t wanted = 0;
-	int64_t sent;
+	int64_t sent = 0;
 
 	if (send->select)
 		return send_provided(request, flags);
-	sent = send->zero_copy ? check_zero_copy(request_fd(request)) : 0;
-	if (!sent)
-		sent = take_buffer(request, flags);
+	if (send->zero_copy)
+		sent = begin(request, flags);
 	if (!sent)
 		sent = attempt(request);
 	if (sent == -EAGAIN && !(request->flags & REQ_NOWAIT))
@@ -402,16 +414,33 @@ static enum issue_result issue(struct request *request, unsigned flags)
 	return finish(request, sent, sent < 0 || (uint64_t)sent < wanted);
 }
 
+static inline enum issue_result issue_plain(struct request *request, const struct send *send)
+{
+	int64_t sent = sys(SYS_sendto, request_fd(request), send->address, send->length,
+			   send->flags | MSG_DONTWAIT, NULL, 0);
+
+	if (sent == -EAGAIN && !(request->flags & REQ_NOWAIT))
+		return ISSUE_NEED_POLL;
+	request_set_result(request, (int32_t)sent);
+	return ISSUE_DONE;
+}
+
 enum issue_result asyncring__send_issue(struct request *request, unsigned flags)
 {
 	const struct send *send = request_data(request, const struct send);
 	enum issue_result result;
 
-	if (!asyncring__socket_polls_first(request, true, &result))
+	if (send->plain)
+		return issue_plain(request, send);
+	if (request->flags & REQ_POLL_FIRST)
+		result = asyncring__socket_poll_first(request, true);
+	else
 		result = issue(request, flags);
-	if (send->zero_copy && result == ISSUE_DONE)
+	if (!send->zero_copy)
+		return result;
+	if (result == ISSUE_DONE)
 		notify(request, flags);
-	else if (send->zero_copy)
+	else
 		request->flags |= REQ_CLEANUP;
 	return result;
 }

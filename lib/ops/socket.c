@@ -160,12 +160,10 @@ int asyncring__socket_first(const struct request *request, int error)
 	return type < 0 ? type : error;
 }
 
-bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result)
+enum issue_result asyncring__socket_poll_first(struct request *request, bool socket)
 {
 	int error = request->flags & REQ_NOWAIT ? -EAGAIN : 0;
 
-	if (!(request->flags & REQ_POLL_FIRST))
-		return false;
 	request->flags &= ~(uint32_t)REQ_POLL_FIRST;
 	if (socket)
 		error = asyncring__socket_first(request, error);
@@ -173,8 +171,7 @@ bool asyncring__socket_polls_first(struct request *request, bool socket, enum is
 		error = -EBADF;
 	if (error)
 		request_set_result(request, error);
-	*result = error ? ISSUE_DONE : ISSUE_NEED_POLL;
-	return true;
+	return error ? ISSUE_DONE : ISSUE_NEED_POLL;
 }
 
 bool asyncring__socket_streams(int fd)

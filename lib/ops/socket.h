@@ -34,10 +34,11 @@ static inline void socket_waits_for(struct request *request, uint32_t events)
 }
 
 /*
- * For issue(): does the request wait before its first attempt? Then *result is to be answered, and
- * the next call is the attempt. What is no file is refused at once; no socket, if @socket is set.
+ * For issue() of a request with REQ_POLL_FIRST, which waits before its first attempt: what is to be
+ * answered. The next call is the attempt. What is no file is refused at once; no socket, if @socket
+ * is set.
  */
-bool asyncring__socket_polls_first(struct request *request, bool socket, enum issue_result *result);
+enum issue_result asyncring__socket_poll_first(struct request *request, bool socket);
 
 /* 0, or -EINVAL if there is no address of @length bytes. */
 int asyncring__address_check(int64_t length);
