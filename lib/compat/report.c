@@ -110,9 +110,9 @@ void report_print(void)
 	    ", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
 	    counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
 	say("  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
-	    " to workers\n",
+	    " to workers, of which %" PRIu64 " were carried out by waiting threads\n",
 	    counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
-	    counted(STATISTIC_PUNTED));
+	    counted(STATISTIC_PUNTED), counted(STATISTIC_WAITERS));
 	say("  threads started: %" PRIu64 ", completions overflowed: %" PRIu64 "\n",
 	    counted(STATISTIC_THREADS), counted(STATISTIC_OVERFLOWS));
 	say_operations();

@@ -5,6 +5,7 @@
  */
 #include <asyncring.h>
 
+#include "../engine/pool.h"
 #include "../engine/sq_thread.h"
 #include "../engine/timers.h"
 #include "core.h"
@@ -163,8 +164,9 @@ static bool looks_first(struct ring *ring, unsigned min_complete)
 	return !away;
 }
 
+/* *held: as asyncring__wait(). */
 static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
-		      size_t size)
+		      size_t size, bool *held)
 {
 	struct wait_arguments arguments = {0};
 	sigset_t mask;
@@ -188,7 +190,7 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	arguments.min_complete = wanted(ring, min_complete);
 	if (asyncring__cq_ready(ring) >= arguments.min_complete)
 		return 0;
-	error = asyncring__wait(ring, &arguments);
+	error = asyncring__wait(ring, &arguments, held);
 	flush(ring);
 	/* With CQEs to reap, how the wait ended does not matter. */
 	if ((error == -ETIME || error == -EINTR) && asyncring__cq_ready(ring))
@@ -196,7 +198,11 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	return error;
 }
 
-static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
+/*
+ * @waits: the caller is going to wait, and may carry out what does not end at once. *held: there is
+ * something of which no worker was told for that reason.
+ */
+static int submit(struct ring *ring, unsigned to_submit, unsigned flags, bool waits, bool *held)
 {
 	bool look;
 	int result;
@@ -206,7 +212,10 @@ static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
 	if (!to_submit)
 		return 0;
 	ring_lock(ring);
+	ring->batch.waits = waits;
 	result = asyncring__submit(ring, to_submit);
+	*held = ring->batch.held;
+	ring->batch.waits = ring->batch.held = false;
 	look = ring->batch.look_again && !ring_defers(ring);
 	ring->batch.look_again = false;
 	ring_unlock(ring);
@@ -219,6 +228,7 @@ static int submit(struct ring *ring, unsigned to_submit, unsigned flags)
 static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, unsigned flags,
 		 const void *arg, size_t size)
 {
+	bool waits = flags & ASYNCRING_ENTER_GETEVENTS && min_complete, held = false;
 	int submitted, error;
 
 	/* Acquire, pairs with the release in ENABLE_RINGS. */
@@ -226,15 +236,17 @@ static int enter(struct ring *ring, unsigned to_submit, unsigned min_complete, u
 		return -EBADFD;
 	if (to_submit && owned_by_other(ring))
 		return -EEXIST;
-	submitted = submit(ring, to_submit, flags);
+	submitted = submit(ring, to_submit, flags, waits, &held);
 	if (submitted < 0 || (unsigned)submitted != to_submit ||
 	    !(flags & ASYNCRING_ENTER_GETEVENTS))
-		return submitted;
+		error = 0;
 	/* Deferred work is the owner's to run, so only the owner may ask for it. */
-	if (ring_defers(ring) && owned_by_other(ring))
+	else if (ring_defers(ring) && owned_by_other(ring))
 		error = -EEXIST;
 	else
-		error = get_events(ring, min_complete, flags, arg, size);
+		error = get_events(ring, min_complete, flags, arg, size, &held);
+	if (held)
+		asyncring__pool_announce(ring);
 	return submitted ? submitted : error;
 }
 

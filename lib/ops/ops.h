@@ -111,6 +111,11 @@ struct op {
 	 * next one on from where it is then; the others are as they were.
 	 */
 	unsigned (*issue_merged)(struct request *const requests[], unsigned count, unsigned flags);
+	/*
+	 * On a local file system, will it be over within about one access to the device? For a
+	 * request that does not end at once, its arguments copied. NULL: that is not known.
+	 */
+	bool (*ends_soon)(const struct request *request);
 	unsigned properties;
 };
 

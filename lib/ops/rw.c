@@ -36,6 +36,8 @@ enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
 	/* More than this is not copied in the submitter's time (an array's sum is not known). */
 	INLINE_MAX = 1024 * 1024,
+	/* Nor more than this in the time of one who waits for something. */
+	SOON_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
 };
@@ -476,6 +478,12 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
 {
 	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
+}
+
+bool asyncring__rw_ends_soon(const struct request *request)
+{
+	return !(request->flags & ASYNCRING_SQE_BUFFER_SELECT) &&
+	       asyncring__rw_wanted(request_data(request, const struct rw)) <= SOON_MAX;
 }
 
 int asyncring__rw_file_first(const struct request *request, int error)
