@@ -122,15 +122,19 @@ struct request *asyncring__pool_leave_lane(uint32_t key)
 
 /* ---- handing requests over ---- */
 
-bool asyncring__pool_reserve(const struct request *request, bool waits)
+bool asyncring__pool_reserve(struct request *request, bool waits)
 {
 	enum pool_kind kind = kind_of(request);
-	bool have = waits && asyncring__guest_suits(request);
+	bool have;
 
+	if (waits && asyncring__guest_suits(request))
+		return true;
 	pthread_mutex_lock(&pool.lock);
-	have = have || pool.count[kind] || asyncring__pool_start_worker(kind);
-	if (have)
+	have = pool.count[kind] || asyncring__pool_start_worker(kind);
+	if (have) {
 		pool.reserved[kind]++;
+		request->flags |= REQ_RESERVED;
+	}
 	pthread_mutex_unlock(&pool.lock);
 	return have;
 }
@@ -148,7 +152,10 @@ bool asyncring__pool_queue(struct request *const requests[], unsigned count, boo
 		struct request *request = requests[i];
 		enum pool_kind kind = kind_of(request);
 
-		pool.reserved[kind]--;
+		if (request->flags & REQ_RESERVED) {
+			request->flags &= ~(uint32_t)REQ_RESERVED;
+			pool.reserved[kind]--;
+		}
 		request->state = STATE_QUEUED;
 		request->pool_order = pool.order++;
 		if (request->flags & REQ_SERIAL && !enter_lane(request))

@@ -25,7 +25,7 @@ enum pool_kind { POOL_BOUNDED, POOL_UNBOUNDED };
  * is going to wait and may carry out the request itself (pool_guest.c), so no thread is started for
  * one that is of that kind.
  */
-bool asyncring__pool_reserve(const struct request *request, bool waits);
+bool asyncring__pool_reserve(struct request *request, bool waits);
 
 /*
  * Queue @requests, all of one ring and each reserved for. They carry the I/O side's reference with
