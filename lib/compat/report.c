@@ -110,9 +110,10 @@ void report_print(void)
 	    ", trapped: %" PRIu64 ", rewritten: %" PRIu64 "\n",
 	    counted(STATISTIC_ENTERS), served(BY_SYSCALL), served(BY_TRAP), served(BY_JUMP));
 	say("  requests: %" PRIu64 " inline, %" PRIu64 " polled, %" PRIu64 " timers, %" PRIu64
-	    " to workers, %" PRIu64 " to the kernel\n",
+	    " to workers (%" PRIu64 " of them carried out by waiting threads), %" PRIu64
+	    " to the kernel\n",
 	    counted(STATISTIC_INLINE), counted(STATISTIC_POLLED), counted(STATISTIC_PARKED),
-	    counted(STATISTIC_PUNTED), counted(STATISTIC_KERNEL_AIO));
+	    counted(STATISTIC_PUNTED), counted(STATISTIC_WAITERS), counted(STATISTIC_KERNEL_AIO));
 	say("  threads started: %" PRIu64 ", completions overflowed: %" PRIu64 "\n",
 	    counted(STATISTIC_THREADS), counted(STATISTIC_OVERFLOWS));
 	say_operations();

@@ -5,6 +5,7 @@
  */
 #include <asyncring.h>
 
+#include "../engine/pool.h"
 #include "../engine/sq_thread.h"
 #include "../engine/timers.h"
 #include "core.h"
@@ -163,14 +164,22 @@ static bool looks_first(struct ring *ring, unsigned min_complete)
 	return !away;
 }
 
-static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, const void *arg,
-		      size_t size)
+/* What asyncring_enter2() is called with, but for the ring. */
+struct call {
+	unsigned to_submit, min_complete, flags;
+	const void *arg;
+	size_t size;
+};
+
+/* *held: as asyncring__wait(). */
+static int get_events(struct ring *ring, const struct call *call, bool *held)
 {
+	unsigned min_complete = call->min_complete;
 	struct wait_arguments arguments = {0};
 	sigset_t mask;
 	int error;
 
-	error = read_arguments(ring, flags, arg, size, &arguments, &mask);
+	error = read_arguments(ring, call->flags, call->arg, call->size, &arguments, &mask);
 	if (error)
 		return error;
 	if (ring->flags & ASYNCRING_SETUP_TASKRUN_FLAG)
@@ -188,7 +197,7 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	arguments.min_complete = wanted(ring, min_complete);
 	if (asyncring__cq_ready(ring) >= arguments.min_complete)
 		return 0;
-	error = asyncring__wait(ring, &arguments);
+	error = asyncring__wait(ring, &arguments, held);
 	flush(ring);
 	/* With CQEs to reap, how the wait ended does not matter. */
 	if ((error == -ETIME || error == -EINTR) && asyncring__cq_ready(ring))
@@ -196,11 +205,10 @@ static int get_events(struct ring *ring, unsigned min_complete, unsigned flags, 
 	return error;
 }
 
-/* What asyncring_enter2() is called with, but for the ring. */
-struct call {
-	unsigned to_submit, min_complete, flags;
-	const void *arg;
-	size_t size;
+/* What a submission leaves to be done without submit_lock. */
+struct rest {
+	bool look; /* something may be ready already */
+	bool held; /* no worker was told of something that the caller, who waits, may carry out */
 };
 
 /* 0, or why nobody, or not the calling thread, may submit that much. */
@@ -212,17 +220,20 @@ static inline int check_caller(struct ring *ring, unsigned to_submit)
 	return to_submit && owned_by_other(ring) ? -EEXIST : 0;
 }
 
-/* *look: something may be ready already. submit_lock held. */
-static int submit_locked(struct ring *ring, unsigned to_submit, bool *look)
+/* submit_lock held. */
+static int submit_locked(struct ring *ring, const struct call *call, struct rest *rest)
 {
-	int result = asyncring__submit(ring, to_submit);
+	int result;
 
-	*look = ring->batch.look_again && !ring_defers(ring);
-	ring->batch.look_again = false;
+	ring->batch.waits = call->flags & ASYNCRING_ENTER_GETEVENTS && call->min_complete;
+	result = asyncring__submit(ring, call->to_submit);
+	rest->held = ring->batch.held;
+	rest->look = ring->batch.look_again && !ring_defers(ring);
+	ring->batch.waits = ring->batch.held = ring->batch.look_again = false;
 	return result;
 }
 
-static int submit(struct ring *ring, const struct call *call, bool *look)
+static int submit(struct ring *ring, const struct call *call, struct rest *rest)
 {
 	int result;
 
@@ -231,37 +242,39 @@ static int submit(struct ring *ring, const struct call *call, bool *look)
 	if (!call->to_submit)
 		return 0;
 	ring_lock(ring);
-	result = submit_locked(ring, call->to_submit, look);
+	result = submit_locked(ring, call, rest);
 	ring_unlock(ring);
 	return result;
 }
 
 /* So many were submitted; then the rest of the call. What it answers. */
-static int proceed(struct ring *ring, const struct call *call, int submitted, bool look)
+static int proceed(struct ring *ring, const struct call *call, int submitted, struct rest *rest)
 {
-	int error;
+	int error = 0;
 
 	/* What is ready already completes before the call returns. */
-	if (look)
+	if (rest->look)
 		asyncring__drive_now(ring);
-	if (submitted < 0 || (unsigned)submitted != call->to_submit ||
-	    !(call->flags & ASYNCRING_ENTER_GETEVENTS))
-		return submitted;
-	/* Deferred work is the owner's to run, so only the owner may ask for it. */
-	if (ring_defers(ring) && owned_by_other(ring))
-		error = -EEXIST;
-	else
-		error = get_events(ring, call->min_complete, call->flags, call->arg, call->size);
+	if (submitted >= 0 && (unsigned)submitted == call->to_submit &&
+	    call->flags & ASYNCRING_ENTER_GETEVENTS) {
+		/* Deferred work is the owner's to run, so only the owner may ask for it. */
+		if (ring_defers(ring) && owned_by_other(ring))
+			error = -EEXIST;
+		else
+			error = get_events(ring, call, &rest->held);
+	}
+	if (rest->held)
+		asyncring__pool_announce(ring);
 	return submitted ? submitted : error;
 }
 
 static int enter(struct ring *ring, const struct call *call)
 {
 	int result = check_caller(ring, call->to_submit);
-	bool look = false;
+	struct rest rest = {0};
 
 	if (!result)
-		result = proceed(ring, call, submit(ring, call, &look), look);
+		result = proceed(ring, call, submit(ring, call, &rest), &rest);
 	asyncring__drive_wanted(ring);
 	return result;
 }
@@ -296,20 +309,21 @@ static bool is_over(struct ring *ring, const struct call *call)
 static int enter_locked(struct ring *ring, const struct call *call)
 {
 	int result = check_caller(ring, call->to_submit);
-	bool look = false;
+	struct rest rest;
 
 	if (result) {
 		ring_unlock(ring);
 		return result;
 	}
-	result = submit_locked(ring, call->to_submit, &look);
-	if (__builtin_expect(result == (int)call->to_submit && is_over(ring, call), true)) {
+	result = submit_locked(ring, call, &rest);
+	if (__builtin_expect(result == (int)call->to_submit && !rest.held && is_over(ring, call),
+			     true)) {
 		ring_unlock(ring);
 		return result;
 	}
 	asyncring__ring_hold(ring);
 	ring_unlock(ring);
-	result = proceed(ring, call, result, look);
+	result = proceed(ring, call, result, &rest);
 	asyncring__drive_wanted(ring);
 	asyncring__ring_put(ring);
 	return result;

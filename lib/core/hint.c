@@ -56,6 +56,7 @@ enum {
 	NO_NOWAIT_READS = 8,
 	NO_NOWAIT_WRITES = 16,
 	MERGES = 32,
+	LOCAL = 64,
 };
 
 struct chunk {
@@ -91,7 +92,8 @@ static struct hint unpack(uint8_t byte)
 	return (struct hint){.kind = byte & KIND_MASK,
 			     .nowait_reads = !(byte & NO_NOWAIT_READS),
 			     .nowait_writes = !(byte & NO_NOWAIT_WRITES),
-			     .merges = byte & MERGES};
+			     .merges = byte & MERGES,
+			     .local = byte & LOCAL};
 }
 
 /* Linux 5.9 and 5.10 answer 0, as at the end of the file, where a NOWAIT read should be -EAGAIN. */
@@ -112,14 +114,12 @@ static bool kernel_reads_premature_zero(void)
 }
 
 /*
- * Of these it is known that a buffered write that fails has written nothing, and that one that is
- * as long as several does as they would. Not of what sends its data elsewhere, nor of what is
- * mounted to write through.
+ * Of these it is known that they have their data on a device of the machine. And that a buffered
+ * write that fails has written nothing, and that one that is as long as several does as they would:
+ * not of what sends its data elsewhere.
  */
-static bool merges(const struct statfs *fs)
+static bool is_local(const struct statfs *fs)
 {
-	if (fs->f_flags & ST_SYNCHRONOUS)
-		return false;
 	switch ((unsigned long)fs->f_type) {
 	case EXT4_SUPER_MAGIC: /* ext2 and ext3, too */
 	case XFS_SUPER_MAGIC:
@@ -148,7 +148,7 @@ static uint8_t ask_file_system(int fd)
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case HUGETLBFS_MAGIC:
-		return FILE_MEMORY | MERGES;
+		return FILE_MEMORY | MERGES | LOCAL;
 	case PROC_SUPER_MAGIC:
 	case SYSFS_MAGIC:
 	case DEBUGFS_MAGIC:
@@ -158,7 +158,9 @@ static uint8_t ask_file_system(int fd)
 		return FILE_OTHER;
 	}
 	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0) |
-	       (merges(&fs) ? MERGES : 0);
+	       (is_local(&fs) ? LOCAL : 0) |
+	       /* Not what is mounted to write through. */
+	       (is_local(&fs) && !(fs.f_flags & ST_SYNCHRONOUS) ? MERGES : 0);
 }
 
 /*
@@ -195,7 +197,7 @@ static uint8_t classify(int fd, const struct stat *status)
 			return FILE_OTHER;
 		byte = classify_file_system(fd, status->st_dev);
 		if (open_flags & O_DIRECT && (byte & KIND_MASK) != FILE_MEMORY)
-			return FILE_DIRECT;
+			return FILE_DIRECT | (byte & LOCAL);
 		return opened_to_merge(open_flags) ? byte : byte & ~MERGES;
 	}
 	if (S_ISBLK(status->st_mode))

@@ -31,6 +31,8 @@ struct hint {
 	 * descriptions they go through, as long as this is true of all (ops/rw_merge.c).
 	 */
 	bool merges;
+	/* On a file system whose device answers sooner or later, come what may. */
+	bool local;
 };
 
 /*

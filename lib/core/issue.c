@@ -197,7 +197,8 @@ void asyncring__batch_hand_over(struct ring *ring)
 	for (unsigned i = 0; i < count; i++)
 		punted[i] = batch->punted[i];
 	batch->punted_count = 0;
-	asyncring__pool_queue(punted, count);
+	if (asyncring__pool_queue(punted, count, batch->waits && !batch->held))
+		batch->held = true;
 	for (unsigned i = 0; i < count; i++)
 		asyncring__request_put_submitter(punted[i]);
 }
@@ -364,7 +365,7 @@ static bool punt(struct request *request, enum punt_to to)
 	choose_lane(request);
 	if (no_descriptor && run_on_the_spot(request))
 		return true;
-	if (!asyncring__pool_reserve(request)) {
+	if (!asyncring__pool_reserve(request, batch->waits)) {
 		if (no_descriptor || !run_on_the_spot(request))
 			return end_with(request, -EAGAIN);
 		return true;

@@ -74,7 +74,8 @@ enum request_flags {
 	REQ_SOCKET = 1 << 21,	   /* fails unless its file is a socket */
 	REQ_WAIT_FIRST = 1 << 22,  /* a worker begins with waiting for readiness */
 	REQ_SKIP_LINKS =
-		1 << 23, /* failed with CQE_SKIP_SUCCESS: the members after it are silent */
+		1 << 23,	/* failed with CQE_SKIP_SUCCESS: the members after it are silent */
+	REQ_RESERVED = 1 << 24, /* counted in pool.reserved */
 	REQ_FILE_BORROWED = 1 << 25, /* `file` is the table's reference: inline execution only */
 	REQ_DEFERRED = 1 << 26,	     /* completes as if it had been asynchronous */
 	REQ_CLEANUP = 1 << 27,	     /* the operation's cleanup() has something to let go of */

@@ -113,6 +113,10 @@ struct batch {
 	 * operation: what has been copied for one of them, and may serve the next.
 	 */
 	struct ahead *ahead;
+	/* In a submission: the submitter is going to wait, and may carry out what is punted. */
+	bool waits;
+	/* It has to: of something that was handed over no worker was told. */
+	bool held;
 	/* CQEs were posted of requests that go on, and nobody has been told of them yet. */
 	bool announce;
 	/* Something was armed that may be due already, and has not been looked at yet. */
@@ -299,6 +303,8 @@ struct ring {
 	/* The last enter() with enough completions did not look into the poller. Any thread, a
 	 * hint. */
 	_Atomic bool looked_away;
+	/* Another ring sends messages, which nobody can foresee; only ever set. Relaxed. */
+	_Atomic bool messaged;
 	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
 	struct driver driver;	/* who drives the poller */
 	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */

@@ -21,6 +21,7 @@ enum statistic {
 	STATISTIC_ENTERS,     /* calls of asyncring_enter() and its kin */
 	STATISTIC_POLLED,     /* times a request was given to the poller */
 	STATISTIC_PUNTED,     /* times one was given to a worker */
+	STATISTIC_WAITERS,    /* of these, what a thread that waited has carried out instead */
 	STATISTIC_KERNEL_AIO, /* times one was given to the kernel to carry out by itself */
 	STATISTIC_PARKED,     /* times one began to wait for a time or a number of completions */
 	STATISTIC_INLINE,     /* requests that were carried out at once, by the submitter */

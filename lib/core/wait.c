@@ -38,7 +38,11 @@
 
 #include "../clock.h"
 #include "../engine/poller.h"
+#include "../engine/pool.h"
 #include "core.h"
+
+/* Who has to be back before this does not begin with anything that may take a moment. */
+enum { HASTE_NS = 100 * 1000 * 1000 };
 
 /* A waiter with a signal mask; in ring->fd_waiters, on its own stack. cq_lock. */
 struct fd_waiter {
@@ -188,7 +192,9 @@ void asyncring__wait_release(struct ring *ring)
 
 struct waiter {
 	struct ring *ring;
-	const struct wait_arguments *arguments;
+	const sigset_t *mask;  /* to sleep with; NULL: the thread's own */
+	struct fd_waiter self; /* used with a mask */
+	struct guest guest;    /* what the thread does before it sleeps */
 	uint32_t target;       /* the CQ tail waited for */
 	uint32_t timeouts;     /* ring->timeouts when the wait began ... */
 	bool begun;	       /* ... with the first look */
@@ -222,9 +228,9 @@ static int sleep_on_futex(struct waiter *waiter, uint32_t sequence, const struct
 }
 
 /* As sleep_on_futex. */
-static int sleep_on_fd(struct waiter *waiter, struct fd_waiter *self,
-		       const struct timespec *timeout)
+static int sleep_on_fd(struct waiter *waiter, const struct timespec *timeout)
 {
+	struct fd_waiter *self = &waiter->self;
 	static const struct timespec moment = {.tv_nsec = NSEC_PER_MSEC};
 	struct pollfd poll = {.fd = self->fd, .events = POLLIN};
 	bool looks_again = false;
@@ -236,7 +242,7 @@ static int sleep_on_fd(struct waiter *waiter, struct fd_waiter *self,
 		timeout = &moment;
 	}
 	/* A negative descriptor is none to ppoll: then it only sleeps. */
-	ready = sys_ppoll(&poll, 1, timeout, waiter->arguments->sigmask);
+	ready = sys_ppoll(&poll, 1, timeout, waiter->mask);
 
 	lock_acquire(&waiter->ring->control->cq_lock);
 	list_remove(&self->node);
@@ -250,11 +256,33 @@ static int sleep_on_fd(struct waiter *waiter, struct fd_waiter *self,
 }
 
 /*
- * One round: 1 if the CQEs are there, 0 to look again, else the errno that ended the sleep.
- * @self: NULL without a signal mask.
+ * Before it sleeps, the thread carries out what is queued of the ring, as far as that is no longer
+ * than what it waits for (engine/pool_guest.c). Who has to be back at a certain time, drives the
+ * poller, or may be sent a message by another ring, does not. True if it did and is to look again.
  */
-static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t until)
+static bool work_first(struct waiter *waiter, int64_t until)
 {
+	struct ring *ring = waiter->ring;
+	struct guest *guest = &waiter->guest;
+	/* Relaxed: what others submit at this moment their own submission takes care of. */
+	bool willing = atomic_load_explicit(&ring->active, memory_order_relaxed) &&
+		       !asyncring__driver_needed(ring) &&
+		       !atomic_load_explicit(&ring->messaged, memory_order_relaxed) &&
+		       (until == CLOCK_NEVER || until - clock_now() >= HASTE_NS);
+
+	guest->tail = waiter->target;
+	if (!asyncring__guest_work(guest, willing))
+		return false;
+	/* Signals are blocked from now on, except in sleep. */
+	if (!waiter->mask)
+		waiter->mask = &guest->mask;
+	return true;
+}
+
+/* One round: 1 if the CQEs are there, 0 to look again, else the errno that ended the sleep. */
+static int sleep_once(struct waiter *waiter, int64_t until)
+{
+	struct fd_waiter *self = waiter->mask ? &waiter->self : NULL;
 	struct ring *ring = waiter->ring;
 	struct ring_control *control = ring->control;
 	struct timespec timeout, *timeout_pointer = NULL;
@@ -264,6 +292,8 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	if ((int32_t)(atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed) -
 		      waiter->target) >= 0)
 		return 1;
+	if (work_first(waiter, until))
+		return 0;
 	/* One who is going to drive needs none. */
 	if (self && self->fd < 0 && !asyncring__driver_needed(ring))
 		self->fd = take_event_fd(ring);
@@ -290,7 +320,7 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 	}
 	if (asyncring__driver_begin(ring, waiter->target, &waiter->drives)) {
 		lock_release(&control->cq_lock);
-		return asyncring__driver_sleep(ring, until, waiter->arguments->sigmask);
+		return asyncring__driver_sleep(ring, until, waiter->mask);
 	}
 	sequence = atomic_load_explicit(&control->wake_sequence, memory_order_relaxed);
 	if (self) {
@@ -301,11 +331,11 @@ static int sleep_once(struct waiter *waiter, struct fd_waiter *self, int64_t unt
 			control->wake_tail = waiter->target;
 	}
 	lock_release(&control->cq_lock);
-	return self ? sleep_on_fd(waiter, self, timeout_pointer)
+	return self ? sleep_on_fd(waiter, timeout_pointer)
 		    : sleep_on_futex(waiter, sequence, timeout_pointer);
 }
 
-static int wait_loop(struct waiter *waiter, struct fd_waiter *self)
+static int wait_loop(struct waiter *waiter)
 {
 	for (;;) {
 		int64_t until = waiter->deadline;
@@ -313,7 +343,7 @@ static int wait_loop(struct waiter *waiter, struct fd_waiter *self)
 
 		if (waiter->min_wait_over < until)
 			until = waiter->min_wait_over;
-		result = sleep_once(waiter, self, until);
+		result = sleep_once(waiter, until);
 		if (result == 1)
 			return 0;
 		if (result == -ETIMEDOUT && until == waiter->min_wait_over &&
@@ -331,13 +361,14 @@ static int wait_loop(struct waiter *waiter, struct fd_waiter *self)
 	}
 }
 
-int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
+int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments, bool *held)
 {
 	struct waiter waiter = {.ring = ring,
-				.arguments = arguments,
+				.mask = arguments->sigmask,
+				.self.fd = -1,
+				.guest = {.ring = ring, .held = *held},
 				.deadline = CLOCK_NEVER,
 				.min_wait_over = CLOCK_NEVER};
-	struct fd_waiter self;
 	uint32_t wanted = arguments->min_complete;
 	int result;
 
@@ -359,15 +390,12 @@ int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments)
 		else
 			waiter.min_wait_over = over;
 	}
-	if (!arguments->sigmask)
-		result = wait_loop(&waiter, NULL);
-	else {
-		self.fd = -1;
-		list_init(&self.node);
-		result = wait_loop(&waiter, &self);
-		give_event_fd(ring, self.fd);
-	}
+	list_init(&waiter.self.node);
+	result = wait_loop(&waiter);
+	give_event_fd(ring, waiter.self.fd);
 	if (waiter.drives)
 		asyncring__driver_leave(ring);
+	asyncring__guest_leave(&waiter.guest);
+	*held = false;
 	return closing(ring) ? -EBADF : result;
 }

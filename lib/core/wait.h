@@ -23,9 +23,10 @@ struct wait_arguments {
 
 /*
  * Sleep until the application finds @min_complete CQEs. 0, -ETIME, -EINTR, -EBADF if the ring was
- * closed meanwhile. No lock held.
+ * closed meanwhile. No lock held. *held: requests are queued that the caller has kept for itself
+ * (engine/pool.h); false afterwards.
  */
-int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments);
+int asyncring__wait(struct ring *ring, const struct wait_arguments *arguments, bool *held);
 
 /* Whom a batch of completions wakes: worked out under cq_lock, done without it. */
 struct wake {

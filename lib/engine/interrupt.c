@@ -8,8 +8,8 @@
  * stop and the timer is deleted.
  *
  * The signal is the highest real-time signal that the application has left alone (SIG_DFL) when
- * the library first starts a thread. All other threads keep it at their own mask; it is only ever
- * sent to threads of the library.
+ * the library first needs it. All other threads keep it at their own mask; it is only ever sent to
+ * threads of the library, and to waiting ones while they do a worker's work (pool_guest.c).
  */
 #include "interrupt.h"
 

@@ -30,6 +30,7 @@ struct pool_state pool = {
 	.pending = {{&pool.pending[0], &pool.pending[0]}, {&pool.pending[1], &pool.pending[1]}},
 	.idle = {{&pool.idle[0], &pool.idle[0]}, {&pool.idle[1], &pool.idle[1]}},
 	.workers = {&pool.workers, &pool.workers},
+	.guests = {&pool.guests, &pool.guests},
 	.left = {&pool.left, &pool.left},
 };
 
@@ -121,24 +122,29 @@ struct request *asyncring__pool_leave_lane(uint32_t key)
 
 /* ---- handing requests over ---- */
 
-bool asyncring__pool_reserve(const struct request *request)
+bool asyncring__pool_reserve(struct request *request, bool waits)
 {
 	enum pool_kind kind = kind_of(request);
 	bool have;
 
+	if (waits && asyncring__guest_suits(request))
+		return true;
 	pthread_mutex_lock(&pool.lock);
 	have = pool.count[kind] || asyncring__pool_start_worker(kind);
-	if (have)
+	if (have) {
 		pool.reserved[kind]++;
+		request->flags |= REQ_RESERVED;
+	}
 	pthread_mutex_unlock(&pool.lock);
 	return have;
 }
 
-void asyncring__pool_queue(struct request *const requests[], unsigned count)
+bool asyncring__pool_queue(struct request *const requests[], unsigned count, bool hold)
 {
 	enum { WAKE_MAX = 4 };
 	_Atomic uint32_t *wake[WAKE_MAX];
 	unsigned wakes = 0;
+	bool held = false;
 
 	pthread_mutex_lock(&pool.lock);
 	asyncring__pool_prepare_lanes();
@@ -146,12 +152,19 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count)
 		struct request *request = requests[i];
 		enum pool_kind kind = kind_of(request);
 
-		pool.reserved[kind]--;
+		if (request->flags & REQ_RESERVED) {
+			request->flags &= ~(uint32_t)REQ_RESERVED;
+			pool.reserved[kind]--;
+		}
 		request->state = STATE_QUEUED;
 		request->pool_order = pool.order++;
 		if (request->flags & REQ_SERIAL && !enter_lane(request))
 			continue;
 		asyncring__pool_enqueue(request);
+		if (hold && !held && asyncring__guest_suits(request)) {
+			held = true;
+			continue;
+		}
 		/* The rest are called in by those who have got up (pool_worker.c). */
 		if (wakes < WAKE_MAX) {
 			wake[wakes] = asyncring__pool_call_in_one(kind);
@@ -162,6 +175,7 @@ void asyncring__pool_queue(struct request *const requests[], unsigned count)
 	pthread_mutex_unlock(&pool.lock);
 	for (unsigned i = 0; i < wakes; i++)
 		sys_futex_wake(wake[i], 1);
+	return held;
 }
 
 /* ---- for the request being carried out ---- */

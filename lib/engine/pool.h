@@ -6,27 +6,61 @@
 #ifndef ASYNCRING__POOL_H
 #define ASYNCRING__POOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cancel_match;
 struct list;
 struct request;
+struct ring;
 
 /* Bounded: work on regular files, which always ends. Unbounded: what may wait for ever. */
 enum pool_kind { POOL_BOUNDED, POOL_UNBOUNDED };
 
 /*
  * Make sure that there is a worker for @request, which is going to be queued. False if there is
- * none and none can be started; then the request must be carried out otherwise.
+ * none and none can be started; then the request must be carried out otherwise. @waits: the caller
+ * is going to wait and may carry out the request itself (pool_guest.c), so no thread is started for
+ * one that is of that kind.
  */
-bool asyncring__pool_reserve(const struct request *request);
+bool asyncring__pool_reserve(struct request *request, bool waits);
 
 /*
  * Queue @requests, all of one ring and each reserved for. They carry the I/O side's reference with
- * them. Does not block; may start threads.
+ * them. Does not block; may start threads. @hold: no worker is told of one that the caller may
+ * carry out itself; true if there was such a one, and then the caller is to go on to
+ * asyncring__guest_work() or asyncring__pool_announce().
  */
-void asyncring__pool_queue(struct request *const requests[], unsigned count);
+bool asyncring__pool_queue(struct request *const requests[], unsigned count, bool hold);
+
+/* Tell workers of what was held back for the caller's own ring. */
+void asyncring__pool_announce(struct ring *ring);
+
+/* ---- a thread that would sleep works instead (pool_guest.c) ---- */
+
+/* Its own. Zero but for the ring at first. */
+struct guest {
+	struct ring *ring;
+	uint32_t tail;	   /* of the CQ, waited for */
+	bool held;	   /* requests of the ring were queued of which no worker was told */
+	bool worked;	   /* has carried out something */
+	bool masked;	   /* signals are blocked, and `mask` is what they were before */
+	bool limit_signal; /* SIGXFSZ was pending before */
+	sigset_t mask;
+};
+
+/*
+ * Before the calling thread sleeps for the ring's completions: carry out something of the ring's
+ * that is queued, if that does not keep the thread from what it waits for, and see that somebody
+ * carries out the rest. @willing: no other reason speaks against it. False if there was nothing to
+ * do: then nothing is held back any more. True: look again at what is waited for. No lock held.
+ */
+bool asyncring__guest_work(struct guest *guest, bool willing);
+
+/* The wait is over: signals are as they were. */
+void asyncring__guest_leave(struct guest *guest);
 
 /* ---- for the request a worker is carrying out, called by that worker ---- */
 

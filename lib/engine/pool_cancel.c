@@ -152,11 +152,21 @@ static void cancel_running(struct cancellation *cancellation, struct worker *wor
 	lock_release(&worker->lock);
 }
 
+static void cancel_running_of(struct cancellation *cancellation, const struct list *workers)
+{
+	struct list *node;
+
+	list_for_each (node, workers) {
+		if (finished(cancellation))
+			return;
+		cancel_running(cancellation, container_of(node, struct worker, node));
+	}
+}
+
 struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, bool all,
 					     struct list *unstarted)
 {
 	struct cancellation cancellation = {match, all, unstarted, {0, 0, 0}};
-	struct list *node;
 
 	pthread_mutex_lock(&pool.lock);
 	asyncring__pool_prepare_lanes();
@@ -164,11 +174,8 @@ struct pool_cancelled asyncring__pool_cancel(const struct cancel_match *match, b
 		take_all_unstarted(&cancellation);
 	else
 		take_oldest_unstarted(&cancellation);
-	list_for_each (node, &pool.workers) {
-		if (finished(&cancellation))
-			break;
-		cancel_running(&cancellation, container_of(node, struct worker, node));
-	}
+	cancel_running_of(&cancellation, &pool.workers);
+	cancel_running_of(&cancellation, &pool.guests);
 	pthread_mutex_unlock(&pool.lock);
 	return cancellation.result;
 }

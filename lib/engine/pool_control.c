@@ -105,6 +105,7 @@ void asyncring__pool_after_fork_child(void)
 	list_move_all(&pool.workers, &pool.left);
 	while ((node = list_take_first(&pool.workers)))
 		asyncring__free(container_of(node, struct worker, node));
+	list_init(&pool.guests);
 	for (int kind = 0; kind < 2; kind++) {
 		list_init(&pool.pending[kind]);
 		list_init(&pool.idle[kind]);

@@ -19,6 +19,7 @@
  * request in one of them; worker.lock guards the company.
  */
 #include "pool_state.h"
+#include "../core/statistics.h"
 
 enum { MERGE_MAX = 64 };
 
@@ -111,6 +112,8 @@ struct request *asyncring__pool_carry_out_merged(struct worker *worker, struct r
 	if (count == 1)
 		return request;
 	finished = request->op->issue_merged(requests, count, 0);
+	for (unsigned i = 0; worker->guest && i < finished; i++)
+		statistics_count(STATISTIC_WAITERS);
 	part(worker, requests, count, finished);
 	if (finished)
 		asyncring__requests_put_worker(requests, finished);

@@ -2,7 +2,8 @@
 /*
  * The state of the worker pool, for the files it is made of: pool.c (queues, lanes), pool_worker.c
  * (threads), pool_growth.c (how many run), pool_merge.c (one call for several requests),
- * pool_cancel.c and pool_control.c (limits, fork). Others use pool.h.
+ * pool_guest.c (those who wait, working), pool_cancel.c and pool_control.c (limits, fork). Others
+ * use pool.h.
  */
 #ifndef ASYNCRING__POOL_STATE_H
 #define ASYNCRING__POOL_STATE_H
@@ -27,11 +28,13 @@ enum {
 };
 
 struct worker {
-	struct list node;      /* in pool.workers: pool.lock */
+	struct list node;      /* in pool.workers, or pool.guests: pool.lock */
 	struct list idle_node; /* in pool.idle[kind] while it sleeps: pool.lock */
 	pthread_t thread;      /* constant */
 	int tid;	       /* written by the thread under worker.lock before `current` */
 	enum pool_kind kind;   /* constant */
+	/* Constant. Of a thread of the application that waits (pool_guest.c); else NULL. */
+	const struct guest *guest;
 	/* Futex: 1 when there is work. Set under pool.lock by the waker, taken by the worker. */
 	_Atomic uint32_t signalled;
 
@@ -65,6 +68,7 @@ struct pool_state {
 	struct list pending[2]; /* ring_queue.node */
 	struct list idle[2];	/* worker.idle_node, the last to sleep first */
 	struct list workers;
+	struct list guests;
 	struct list left;	/* threads that have left and are not yet joined */
 	unsigned count[2];	/* threads, also those being started */
 	unsigned queued[2];	/* requests in the queues */
@@ -127,6 +131,18 @@ bool asyncring__pool_start_worker(enum pool_kind kind);
 _Atomic uint32_t *asyncring__pool_call_in_one(enum pool_kind kind);
 /* Tell all idle workers to look whether they are still wanted. Lets go of the lock meanwhile. */
 void asyncring__pool_rouse_all(void);
+
+/* @request, if there is one, is @worker's current one now: carry it out and what it brings. */
+void asyncring__pool_carry_out(struct worker *worker, struct request *request);
+/* What @worker carries out from now on; NULL: nothing. No lock of a worker held. */
+void asyncring__pool_set_current(struct worker *worker, struct request *request);
+
+/* ---- pool_guest.c ---- */
+
+/* Is @request, not started yet, of the kind that one who waits may carry out? No lock needed. */
+bool asyncring__guest_suits(const struct request *request);
+/* May @worker, if it is a guest, carry out @request after what it has carried out? */
+bool asyncring__guest_goes_on(const struct worker *worker, const struct request *request);
 
 /* ---- pool_merge.c; no lock held ---- */
 

@@ -27,8 +27,7 @@ __thread struct worker *asyncring__pool_self;
 
 /* ---- carrying out ---- */
 
-/* What @worker carries out from now on; NULL: nothing. */
-static void set_current(struct worker *worker, struct request *request)
+void asyncring__pool_set_current(struct worker *worker, struct request *request)
 {
 	lock_acquire(&worker->lock);
 	if (worker->interrupted) {
@@ -45,7 +44,7 @@ static void set_current(struct worker *worker, struct request *request)
 
 void asyncring__pool_let_go(void)
 {
-	set_current(asyncring__pool_self, NULL);
+	asyncring__pool_set_current(asyncring__pool_self, NULL);
 }
 
 /* Carry @request, current, out unless it ended before; what may start now, or NULL. */
@@ -53,7 +52,10 @@ static struct request *finish(struct worker *worker, struct request *request, bo
 {
 	bool over = ended || asyncring__run_blocking(request);
 
-	set_current(worker, NULL);
+	if (worker->guest)
+		statistics_count(STATISTIC_WAITERS);
+
+	asyncring__pool_set_current(worker, NULL);
 	return over ? asyncring__request_put_worker(request) : NULL;
 }
 
@@ -69,6 +71,27 @@ static bool has_to_wait(const struct request *request)
 	return !sys_ppoll(&poll, 1, &at_once, NULL);
 }
 
+/*
+ * Is @request, the next in a chain, the worker's to carry out? What may wait for ever must not keep
+ * a bounded worker from its files. The other way round there is nothing to be gained by a change of
+ * threads.
+ */
+static bool is_for(const struct worker *worker, const struct request *request)
+{
+	if (worker->guest)
+		return asyncring__guest_goes_on(worker, request);
+	return kind_of(request) == POOL_BOUNDED || worker->kind == POOL_UNBOUNDED;
+}
+
+/* With no other thread to be had; as in issue.c a thread of the application does not do it all. */
+static bool carries_out_anything(const struct worker *worker, struct request *request)
+{
+	if (!worker->guest || (kind_of(request) == POOL_BOUNDED && !request->credentials))
+		return true;
+	request_set_result(request, -EAGAIN);
+	return false;
+}
+
 /* Carry out what follows in a chain; not serialised with other requests of the same inode. */
 static void carry_out_chain(struct worker *worker, struct request *request)
 {
@@ -80,23 +103,22 @@ static void carry_out_chain(struct worker *worker, struct request *request)
 			asyncring__issue_for_worker(request);
 			return;
 		}
-		/*
-		 * What may wait for ever must not keep a bounded worker from its files. The
-		 * other way round there is nothing to be gained by a change of threads.
-		 */
-		if (go_on && kind_of(request) == POOL_UNBOUNDED && worker->kind == POOL_BOUNDED &&
-		    asyncring__pool_reserve(request)) {
-			asyncring__pool_queue(&request, 1);
-			return;
+		if (go_on && !is_for(worker, request)) {
+			if (asyncring__pool_reserve(request, false)) {
+				asyncring__pool_queue(&request, 1, false);
+				return;
+			}
+			go_on = carries_out_anything(worker, request);
 		}
-		set_current(worker, request);
+		asyncring__pool_set_current(worker, request);
 		request = finish(worker, request, !go_on);
 	}
 }
 
 /*
  * The holder of the lane @key is done. The next one in it is the caller's to carry out, and current
- * already; if the caller is @busy with other things it is queued instead. Under pool.lock, so that
+ * already; if the caller is @busy with other things, or a guest that has had enough, it is queued
+ * instead. Under pool.lock, so that
  * cancellers find it in the lane, in the queue or with a worker.
  */
 static struct request *take_over_lane(struct worker *worker, uint32_t key, bool busy)
@@ -106,21 +128,20 @@ static struct request *take_over_lane(struct worker *worker, uint32_t key, bool 
 
 	pthread_mutex_lock(&pool.lock);
 	following = asyncring__pool_leave_lane(key);
-	if (following && busy) {
+	if (following && (busy || !asyncring__guest_goes_on(worker, following))) {
 		asyncring__pool_enqueue(following);
 		wake = asyncring__pool_call_in_one(kind_of(following));
 		following = NULL;
 	}
 	if (following)
-		set_current(worker, following);
+		asyncring__pool_set_current(worker, following);
 	pthread_mutex_unlock(&pool.lock);
 	if (wake)
 		sys_futex_wake(wake, 1);
 	return following;
 }
 
-/* @request is the worker's current one. */
-static void carry_out(struct worker *worker, struct request *request)
+void asyncring__pool_carry_out(struct worker *worker, struct request *request)
 {
 	while (request) {
 		bool serial = request->flags & REQ_SERIAL;
@@ -354,13 +375,13 @@ static void work(struct worker *worker, struct request *request)
 	_Atomic uint32_t *wake = asyncring__pool_call_in_one(worker->kind);
 	bool votes = asyncring__pool_will_vote(worker), slept = false;
 
-	set_current(worker, request);
+	asyncring__pool_set_current(worker, request);
 	pthread_mutex_unlock(&pool.lock);
 	if (wake)
 		sys_futex_wake(wake, 1);
 	if (votes)
 		asyncring__pool_before_request(worker);
-	carry_out(worker, request);
+	asyncring__pool_carry_out(worker, request);
 	if (votes)
 		slept = asyncring__pool_slept_in_request(worker);
 	pthread_mutex_lock(&pool.lock);

@@ -22,6 +22,7 @@ int asyncring__rw_prep_write_fixed(struct request *request, const struct asyncri
 int asyncring__rw_prep_readv_fixed(struct request *request, const struct asyncring_sqe *sqe);
 int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
+bool asyncring__rw_ends_soon(const struct request *request);
 int asyncring__rw_copy_args(struct request *request);
 
 /* rw_direct.c */
@@ -65,6 +66,7 @@ enum issue_result asyncring__cancel_issue(struct request *request, unsigned flag
 /* sync.c */
 int asyncring__fsync_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__fsync_issue(struct request *request, unsigned flags);
+bool asyncring__sync_ends_soon(const struct request *request);
 int asyncring__sync_file_range_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__sync_file_range_issue(struct request *request, unsigned flags);
 

@@ -81,6 +81,8 @@ static struct ring *get_target(struct request *request, struct message *message,
 		return NULL;
 	}
 	message->target = target->cookie;
+	if (target != request->ring)
+		atomic_store_explicit(&target->messaged, true, memory_order_relaxed);
 	return target;
 }
 
@@ -218,6 +220,7 @@ int asyncring__msg_ring_send(const struct asyncring_sqe *sqe)
 	target = asyncring__ring_get((unsigned)sqe->fd, &result);
 	if (!target)
 		return result == -EBADF ? result : -EBADFD;
+	atomic_store_explicit(&target->messaged, true, memory_order_relaxed);
 	result = send_data(target, &message, 0);
 	asyncring__ring_put(target);
 	return result;

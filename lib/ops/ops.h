@@ -126,6 +126,11 @@ struct op {
 	 * what is left to do. submit_lock held.
 	 */
 	enum issue_result (*transferred)(struct request *request, int64_t result);
+	/*
+	 * On a local file system, will it be over within about one access to the device? For a
+	 * request that does not end at once, its arguments copied. NULL: that is not known.
+	 */
+	bool (*ends_soon)(const struct request *request);
 	const char *name;
 };
 

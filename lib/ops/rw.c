@@ -44,6 +44,8 @@ enum {
 	/* After a vectored request of more than that so many are summed up before they are tried.
 	 */
 	SUMMED_UP = 64,
+	/* Nor more than this in the time of one who waits for something. */
+	SOON_MAX = 1024 * 1024,
 	/* A rest that is described by more vectors than this is left to a worker. */
 	REST_MAX = 8,
 };
@@ -605,6 +607,12 @@ static enum issue_result issue_blocking(struct request *request, unsigned issue_
 enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
 {
 	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
+}
+
+bool asyncring__rw_ends_soon(const struct request *request)
+{
+	return !(request->flags & ASYNCRING_SQE_BUFFER_SELECT) &&
+	       asyncring__rw_wanted(request_data(request, const struct rw)) <= SOON_MAX;
 }
 
 int asyncring__rw_file_first(const struct request *request, int error)

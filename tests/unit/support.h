@@ -51,6 +51,9 @@
 /* Returns false to make an allocation of the library's fail (core/memory.c). */
 extern bool (*asyncring__alloc_hook)(size_t size);
 
+/* Set to have workers do what a waiting thread might do in their place (engine/pool_guest.c). */
+extern _Atomic bool asyncring__waiters_only_wait;
+
 /* How many times longer everything takes than usual (under a sanitizer), at least 1. */
 unsigned support_slowness(void);
 

@@ -426,6 +426,7 @@ static int setup(void **state)
 {
 	(void)state;
 	support_bound(60);
+	atomic_store(&asyncring__waiters_only_wait, true);
 	asyncring__sys_hook = answer_transfer;
 	return asyncring_queue_init(32, &ring, 0);
 }

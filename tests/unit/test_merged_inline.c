@@ -476,6 +476,7 @@ static int setup(void **state)
 		data[i] = support_byte(i);
 	signal(SIGXFSZ, SIG_IGN);
 	file = memory_file();
+	atomic_store(&asyncring__waiters_only_wait, true);
 	asyncring__sys_hook = transfers;
 	return asyncring_queue_init(ENTRIES, &ring, 0);
 }

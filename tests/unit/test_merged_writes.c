@@ -649,6 +649,7 @@ static int setup(void **state)
 {
 	(void)state;
 	support_bound(120);
+	atomic_store(&asyncring__waiters_only_wait, true);
 	for (size_t i = 0; i < FILE_BYTES; i++)
 		data[i] = support_byte(i);
 	signal(SIGXFSZ, SIG_IGN);

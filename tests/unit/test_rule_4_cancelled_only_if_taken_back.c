@@ -208,6 +208,7 @@ static int setup(void **state)
 {
 	(void)state;
 	support_bound(60);
+	atomic_store(&asyncring__waiters_only_wait, true);
 	asyncring__sys_hook = at_the_gate;
 	file = support_file("/tmp", 0);
 	return asyncring_queue_init(8, &ring, 0);

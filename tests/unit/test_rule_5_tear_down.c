@@ -348,6 +348,7 @@ static int setup(void **state)
 {
 	(void)state;
 	support_bound(180);
+	atomic_store(&asyncring__waiters_only_wait, true);
 	asyncring__sys_hook = at_the_gate;
 	file = support_file("/tmp", SIZE);
 	if (!mkdtemp(directory))
