@@ -46,7 +46,9 @@ TARGETS = [
     Target("tmpfs-read-d32 tmpfs-write-d32", 1.0),
     Target("echo-unix-1 echo-unix-64 echo-unix-1000 echo-unix-10000", 1.05, "epoll"),
     Target("echo-tcp-1 echo-tcp-64 echo-tcp-1000 echo-tcp-10000", 1.05, "epoll"),
-    Target("pool-read-d32", 0.1, "libuv posix-aio"),
+    Target("cached-random-d1", 0.1, "libuv posix-aio"),
+    Target("pool-read-d32", 0.1, "posix-aio"),
+    Target("pool-read-d32", 0.1, "libuv"),
 ]
 
 
