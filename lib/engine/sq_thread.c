@@ -25,9 +25,14 @@
 #include "../clock.h"
 #include "../core/core.h"
 #include "../core/statistics.h"
+#include "../core/wait.h"
 #include "interrupt.h"
 
-enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8 };
+/*
+ * The thread looks SPINS times without a call before it lets others run, and asks for the time only
+ * then: what comes meanwhile is taken at once.
+ */
+enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8, SPINS = 64 };
 
 struct sq_thread {
 	/*
@@ -38,6 +43,7 @@ struct sq_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t released; /* `current` has been let go; lock */
 	pthread_t thread;	 /* constant */
+	_Atomic uint64_t number; /* its thread number; written by itself, relaxed */
 	cpu_set_t cpus;		 /* constant: where it runs, if it is `bound` */
 	bool bound;
 	struct list rings;    /* ring.sq_node; lock */
@@ -67,7 +73,7 @@ static bool enabled(const struct ring *ring)
 }
 
 /* Take what @ring offers, at most @count entries; false if there was nothing. */
-static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
+static bool take(struct sq_thread *sq, struct ring *ring, unsigned count)
 {
 	int taken;
 
@@ -88,6 +94,14 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	}
 	/* Out of memory is no work done: the thread yields before it tries again. */
 	return taken > 0;
+}
+
+static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
+{
+	bool worked = take(sq, ring, count);
+
+	asyncring__notify_turn(ring, worked);
+	return worked;
 }
 
 /* One round over all rings; lock held, released while a ring is served. */
@@ -142,6 +156,15 @@ static bool anything_pending(struct sq_thread *sq)
 	return false;
 }
 
+/* lock held. From the flag on the application takes the readability back itself. */
+static void notify_all(struct sq_thread *sq)
+{
+	struct list *node;
+
+	list_for_each (node, &sq->rings)
+		asyncring__notify_rest(container_of(node, struct ring, sq_node));
+}
+
 /* lock held; released while asleep. */
 static void sleep_until_woken(struct sq_thread *sq)
 {
@@ -149,6 +172,7 @@ static void sleep_until_woken(struct sq_thread *sq)
 
 	flag_all(sq, true);
 	if (!anything_pending(sq)) {
+		notify_all(sq);
 		pthread_mutex_unlock(&sq->lock);
 		sys_futex_wait(&sq->wake_sequence, sequence, NULL);
 		pthread_mutex_lock(&sq->lock);
@@ -156,29 +180,61 @@ static void sleep_until_woken(struct sq_thread *sq)
 	flag_all(sq, false);
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* lock held, but not on the way. @turns: without work. */
+static void stand_by(struct sq_thread *sq, unsigned turns)
+{
+	pthread_mutex_unlock(&sq->lock);
+	if (turns % SPINS)
+		relax();
+	else
+		sys(SYS_sched_yield);
+	pthread_mutex_lock(&sq->lock);
+}
+
+/* lock held; released while a ring is served, and while the thread rests. */
+static void serve_until_stopped(struct sq_thread *sq)
+{
+	int64_t idle_since = 0;
+	unsigned turns = 0;
+
+	while (!sq->stopping) {
+		if (serve_all(sq)) {
+			turns = 0;
+			continue;
+		}
+		/* The idle time begins with the first turns without work. */
+		if (turns++ == 0)
+			idle_since = clock_now();
+		if (turns % SPINS == 0 && clock_now() - idle_since >= sq->idle_ns) {
+			sleep_until_woken(sq);
+			turns = 0;
+		} else {
+			stand_by(sq, turns);
+		}
+	}
+}
+
 static void *sq_thread_main(void *argument)
 {
 	struct sq_thread *sq = argument;
-	int64_t last_work = clock_now();
 	char name[16];
 
+	atomic_store_explicit(&sq->number, asyncring__thread_number(), memory_order_relaxed);
 	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
 	sys(SYS_prctl, PR_SET_NAME, name);
 	if (sq->bound)
 		sys(SYS_sched_setaffinity, 0, sizeof(sq->cpus), &sq->cpus);
 	pthread_mutex_lock(&sq->lock);
-	while (!sq->stopping) {
-		if (serve_all(sq)) {
-			last_work = clock_now();
-		} else if (clock_now() - last_work >= sq->idle_ns) {
-			sleep_until_woken(sq);
-			last_work = clock_now();
-		} else {
-			pthread_mutex_unlock(&sq->lock);
-			sys(SYS_sched_yield);
-			pthread_mutex_lock(&sq->lock);
-		}
-	}
+	serve_until_stopped(sq);
 	pthread_mutex_unlock(&sq->lock);
 	return NULL;
 }
@@ -331,6 +387,15 @@ void asyncring__sq_thread_detach(struct ring *ring)
 		pthread_join(sq->thread, NULL);
 	}
 	pthread_setcancelstate(state, NULL);
+}
+
+bool asyncring__sq_thread_is_self(const struct ring *ring)
+{
+	const struct sq_thread *sq = ring->sq_thread;
+
+	/* Relaxed: only the thread itself finds its own number there. */
+	return sq && atomic_load_explicit(&sq->number, memory_order_relaxed) ==
+			     asyncring__thread_number();
 }
 
 void asyncring__sq_thread_wake(struct ring *ring)
