@@ -127,10 +127,10 @@ static bool raise_readable(struct ring *ring, bool again)
 /* ---- with an SQ thread ---- */
 
 /*
- * In turns of the SQ thread, a tenth of a microsecond each while nothing comes. A batch between two
- * posts counts for several.
+ * In turns of the SQ thread: a batch, or about two microseconds in which nothing comes (less if it
+ * has several rings).
  */
-enum { TURNS_OWED = 32, TURNS_OF_BATCH = 8, TURNS_READABLE = 128 };
+enum { TURNS_OWED = 4, TURNS_READABLE = 8 };
 
 static void owe_edge(struct ring *ring)
 {
@@ -138,10 +138,8 @@ static void owe_edge(struct ring *ring)
 	/* Relaxed: the application's head does no more than spare a write. */
 	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
 
-	if (turns->owed && (int32_t)(head - turns->due) < 0) {
-		turns->owed += TURNS_OF_BATCH;
+	if (turns->owed && (int32_t)(head - turns->due) < 0)
 		return;
-	}
 	turns->due = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
 	turns->owed = 1;
 }

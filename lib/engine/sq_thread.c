@@ -29,10 +29,10 @@
 #include "interrupt.h"
 
 /*
- * The thread looks SPINS times without a call before it lets others run, and asks for the time only
- * then: what comes meanwhile is taken at once.
+ * In a round over its rings the thread looks about LOOKS / 2 times for entries before it lets
+ * others run and asks for the time: what comes meanwhile is taken at once.
  */
-enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8, SPINS = 64 };
+enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8, LOOKS = 64 };
 
 struct sq_thread {
 	/*
@@ -72,13 +72,33 @@ static bool enabled(const struct ring *ring)
 	return !(atomic_load_explicit(&ring->disabled, memory_order_acquire));
 }
 
-/* Take what @ring offers, at most @count entries; false if there was nothing. */
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Does @ring offer anything, if looked at so many times? */
+static bool offers(const struct ring *ring, unsigned looks)
+{
+	if (!enabled(ring))
+		return false;
+	while (!asyncring__sq_pending_hint(ring)) {
+		if (--looks == 0)
+			return false;
+		relax();
+	}
+	return true;
+}
+
+/* Take what @ring offers, at most @count entries; false if nothing came of it. */
 static bool take(struct sq_thread *sq, struct ring *ring, unsigned count)
 {
 	int taken;
 
-	if (!enabled(ring) || !asyncring__sq_pending_hint(ring))
-		return false;
 	ring_lock(ring);
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
@@ -96,9 +116,9 @@ static bool take(struct sq_thread *sq, struct ring *ring, unsigned count)
 	return taken > 0;
 }
 
-static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
+static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count, unsigned looks)
 {
-	bool worked = take(sq, ring, count);
+	bool worked = offers(ring, looks) && take(sq, ring, count);
 
 	asyncring__notify_turn(ring, worked);
 	return worked;
@@ -109,6 +129,7 @@ static bool serve_all(struct sq_thread *sq)
 {
 	unsigned rounds = sq->ring_count;
 	unsigned count = rounds > 1 ? SHARED_BATCH : RING_SQ_ENTRIES_MAX;
+	unsigned looks = 1 + LOOKS / (1 + rounds);
 	bool worked = false;
 
 	/* Each ring goes to the end of the line once it is served; detaching may happen meanwhile.
@@ -119,7 +140,7 @@ static bool serve_all(struct sq_thread *sq)
 		list_append(&sq->rings, node);
 		sq->current = container_of(node, struct ring, sq_node);
 		pthread_mutex_unlock(&sq->lock);
-		worked |= serve(sq, sq->current, count);
+		worked |= serve(sq, sq->current, count, looks);
 		pthread_mutex_lock(&sq->lock);
 		sq->current = NULL;
 		pthread_cond_broadcast(&sq->released);
@@ -180,45 +201,28 @@ static void sleep_until_woken(struct sq_thread *sq)
 	flag_all(sq, false);
 }
 
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-/* lock held, but not on the way. @turns: without work. */
-static void stand_by(struct sq_thread *sq, unsigned turns)
-{
-	pthread_mutex_unlock(&sq->lock);
-	if (turns % SPINS)
-		relax();
-	else
-		sys(SYS_sched_yield);
-	pthread_mutex_lock(&sq->lock);
-}
-
 /* lock held; released while a ring is served, and while the thread rests. */
 static void serve_until_stopped(struct sq_thread *sq)
 {
-	int64_t idle_since = 0;
-	unsigned turns = 0;
+	int64_t idle_since = CLOCK_NEVER;
 
 	while (!sq->stopping) {
+		int64_t now;
+
 		if (serve_all(sq)) {
-			turns = 0;
+			idle_since = CLOCK_NEVER;
 			continue;
 		}
-		/* The idle time begins with the first turns without work. */
-		if (turns++ == 0)
-			idle_since = clock_now();
-		if (turns % SPINS == 0 && clock_now() - idle_since >= sq->idle_ns) {
+		now = clock_now();
+		if (idle_since == CLOCK_NEVER)
+			idle_since = now;
+		if (now - idle_since >= sq->idle_ns) {
 			sleep_until_woken(sq);
-			turns = 0;
+			idle_since = CLOCK_NEVER;
 		} else {
-			stand_by(sq, turns);
+			pthread_mutex_unlock(&sq->lock);
+			sys(SYS_sched_yield);
+			pthread_mutex_lock(&sq->lock);
 		}
 	}
 }
