@@ -740,14 +740,25 @@ static inline unsigned asyncring_cqe_nr(const struct asyncring_cqe *cqe)
 }
 
 /*
- * Whether the descriptor is readable although the queue has just been found empty. With deferred
- * completions it may be so rightly, and asking is the program's own decision.
+ * Whether the descriptor is readable although the queue has just been found empty, and nobody else
+ * is going to see that. With deferred completions it may be so rightly, and asking is the program's
+ * own decision.
  */
 static inline bool asyncring__fd_readable(const struct asyncring *ring)
 {
-	if (ring->flags & ASYNCRING_SETUP_DEFER_TASKRUN)
+	unsigned flags = __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED);
+
+	if (ring->flags & ASYNCRING_SETUP_DEFER_TASKRUN || !(flags & ASYNCRING_SQ_FD_READABLE))
 		return false;
-	return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & ASYNCRING_SQ_FD_READABLE;
+	if (!(ring->flags & ASYNCRING_SETUP_SQPOLL))
+		return true;
+	/*
+	 * A submission thread that is awake looks itself. A read-modify-write, not a load: this and
+	 * the thread's setting of the flag come one after the other, so that either it is seen here
+	 * or the thread, which looks afterwards, sees the head of the queue.
+	 */
+	flags = __atomic_fetch_or(ring->sq.kflags, 0, __ATOMIC_ACQ_REL);
+	return flags & ASYNCRING_SQ_FD_READABLE && flags & ASYNCRING_SQ_NEED_WAKEUP;
 }
 
 /*

@@ -481,8 +481,8 @@ struct asyncring_params {
 /*
  * Ours: the ring's descriptor has been made readable because completions came. The application
  * side (asyncring.h) takes that back with one asyncring_enter(fd, 0, 0, GETEVENTS, NULL) when it
- * looks at the CQ and finds it empty, so that a ring that nobody polls never pays for it. Nobody
- * else needs to know.
+ * looks at the CQ and finds it empty, so that a ring that nobody polls never pays for it; with
+ * SETUP_SQPOLL only while SQ_NEED_WAKEUP is set, too. Nobody else needs to know.
  */
 #define ASYNCRING_SQ_FD_READABLE (1U << 31)
 

@@ -27,8 +27,23 @@
  * later CQE would make an edge. So the flag is set before the write, for the application to see it
  * once it is woken; and an empty look that finds RISING leaves the mark LOOKED, with which the
  * poster takes back what it has just done and looks at the CQ itself. tests/models/readable.pml
+ *
+ * With SETUP_SQPOLL the application makes no call while the SQ thread is awake, and its empty look
+ * is nobody's to hear of: the SQ thread looks for it. Once the ring has had nothing to do for some
+ * turns and the CQ is empty, and in any case before it sleeps, the thread takes the readability
+ * back. (While it sleeps the application calls, as on other rings.) Who spins through busy times
+ * is not charged with a write and a read for each batch. So whoever waits for edges may wait while
+ * the state is still READABLE, and has to be told by another write:
+ *
+ *   - Others than the SQ thread write with each post, through RISING like the first time. Who finds
+ *     another's RISING leaves the mark LOOKED: that write may have come before this post.
+ *   - The SQ thread, which goes on looking anyway, owes that write for a few turns, and does not
+ *     make it if by then the application has taken what was posted.
+ *
+ * tests/models/readable_sqpoll.pml
  */
 #include "../engine/poller.h"
+#include "../engine/sq_thread.h"
 #include "core.h"
 #include "wait.h"
 
@@ -73,25 +88,112 @@ static bool take_back(struct ring *ring)
 	return something_to_see(ring);
 }
 
-/* It is not readable, or somebody waits for edges. */
-__attribute__((noinline)) static void become_readable(struct ring *ring)
+/*
+ * Is it the caller's to write the eventfd? With @again also if the descriptor is readable, so that
+ * there is an edge after what was posted.
+ */
+static bool begin_to_raise(struct ring *ring, bool again)
 {
-	while (change(ring, UNREADABLE, RISING)) {
+	uint32_t state;
+
+	do {
+		if (change(ring, UNREADABLE, RISING))
+			return true;
+		if (!again || change(ring, RISING, LOOKED))
+			return false;
+		if (change(ring, READABLE, RISING))
+			return true;
+		/* With these two somebody is going to look at the CQ, and raises it if need be. */
+		state = atomic_load_explicit(&ring->readable, memory_order_seq_cst);
+	} while (state != LOOKED && state != FALLING);
+	return false;
+}
+
+static bool raise_readable(struct ring *ring, bool again)
+{
+	bool raised = false;
+
+	while (begin_to_raise(ring, again)) {
+		raised = true;
 		atomic_fetch_or_explicit(&ring->words->sq_flags, ASYNCRING_SQ_FD_READABLE,
 					 memory_order_relaxed);
 		add_one(ring->event_fd);
 		if (change(ring, RISING, READABLE) || !take_back(ring))
-			return;
+			break;
 	}
+	return raised;
+}
+
+/* ---- with an SQ thread ---- */
+
+/*
+ * In turns of the SQ thread: a batch, or about two microseconds in which nothing comes (less if it
+ * has several rings).
+ */
+enum { TURNS_OWED = 4, TURNS_READABLE = 8 };
+
+static void owe_edge(struct ring *ring)
+{
+	struct sq_turns *turns = &ring->sq_turns;
+	/* Relaxed: the application's head does no more than spare a write. */
+	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
+
+	if (turns->owed && (int32_t)(head - turns->due) < 0)
+		return;
+	turns->due = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
+	turns->owed = 1;
+}
+
+static void pay_edge(struct ring *ring)
+{
+	struct sq_turns *turns = &ring->sq_turns;
+	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
+
+	turns->owed = 0;
+	if ((int32_t)(head - turns->due) < 0)
+		raise_readable(ring, true);
+	else if (asyncring__cq_ready(ring))
+		/* What has come meanwhile, of which some may be owed, too. */
+		owe_edge(ring);
+}
+
+void asyncring__notify_turn(struct ring *ring, bool worked)
+{
+	struct sq_turns *turns = &ring->sq_turns;
+
+	if (turns->owed && ++turns->owed > TURNS_OWED)
+		pay_edge(ring);
+	if (worked)
+		turns->idle = 0;
+	else if (++turns->idle % TURNS_READABLE == 0)
+		asyncring__notify_consumed(ring);
+}
+
+void asyncring__notify_rest(struct ring *ring)
+{
+	if (ring->sq_turns.owed && asyncring__cq_ready(ring))
+		raise_readable(ring, true);
+	ring->sq_turns.owed = 0;
+	asyncring__notify_consumed(ring);
+}
+
+/* It is not readable, somebody waits for edges, or there is an SQ thread. */
+__attribute__((noinline)) static void become_readable(struct ring *ring)
+{
+	bool serving = asyncring__sq_thread_is_self(ring);
 	/* Relaxed: whoever is told of edges has asked for it before there was one to tell of. */
-	if (atomic_load_explicit(&ring->edges, memory_order_relaxed))
-		add_one(ring->event_fd);
+	bool again = atomic_load_explicit(&ring->edges, memory_order_relaxed) ||
+		     (ring->flags & ASYNCRING_SETUP_SQPOLL && !serving);
+
+	if (!raise_readable(ring, again) && serving && !again)
+		owe_edge(ring);
 }
 
 void asyncring__notify_readable(struct ring *ring)
 {
 	/* Relaxed: as in become_readable. */
-	if (atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL ||
+	    atomic_load_explicit(&ring->readable, memory_order_seq_cst) != READABLE ||
 	    atomic_load_explicit(&ring->edges, memory_order_relaxed))
 		become_readable(ring);
 }

@@ -254,6 +254,12 @@ struct ring {
 	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
 	struct sq_thread *sq_thread;
 	struct list sq_node; /* in sq_thread.rings: sq_thread.lock */
+	/* The SQ thread's alone (notify.c). */
+	struct sq_turns {
+		uint32_t owed; /* turns for which an edge has been owed; 0: none is ... */
+		uint32_t due;  /* ... if the CQ's head has got here */
+		uint32_t idle; /* turns without work */
+	} sq_turns;
 
 	/* ---- submission: submit_lock ---- */
 	/* The true one; words->sq_head is for the application. Atomic for those who only look. */

@@ -22,6 +22,7 @@ enum {
 	/* Of a submission; what ends after that many keeps its request until it is posted. */
 	RESULTS_MAX = 128,
 	NO_OPCODE = 256,
+	EXPECTED = 8, /* entries asked for before they are needed */
 };
 
 _Static_assert((uint32_t)OP_POLL_IN == EPOLLIN && (uint32_t)OP_POLL_OUT == EPOLLOUT,
@@ -87,6 +88,23 @@ unsigned asyncring__sq_pending_hint(const struct ring *ring)
 }
 
 /*
+ * Entries of an SQPOLL ring were written by another processor, and come from there one after the
+ * other if each is waited for. None is asked for that the application may be writing still.
+ */
+static void expect_sqe(const struct ring *ring, uint32_t position)
+{
+	uint32_t index = position & (ring->sq_entries - 1);
+
+	__builtin_prefetch(ring->sqes + ((size_t)index << ring->sqe_shift));
+}
+
+static void expect_first(const struct ring *ring, unsigned count)
+{
+	for (unsigned i = 0; i < count && i < EXPECTED; i++)
+		expect_sqe(ring, sq_head(ring) + i);
+}
+
+/*
  * Copy the next SQE and advance. False if the index the application wrote is out of range: then
  * the entry is skipped and counted as dropped.
  */
@@ -96,6 +114,8 @@ static bool take_sqe(struct ring *ring, struct cursor *cursor)
 	uint32_t index = advance_sq_head(ring) & mask;
 	const unsigned char *from;
 
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL && cursor->left > EXPECTED)
+		expect_sqe(ring, index + EXPECTED);
 	if (ring->sq_array) {
 		/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
 		index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED);
@@ -525,6 +545,8 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	ring->batch.results = cursor.results;
 	if (request)
 		look_at_ring(ring, &cursor);
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
+		expect_first(ring, count);
 	while (cursor.left) {
 		const struct op *op;
 		int error;

@@ -71,6 +71,15 @@ void asyncring__announce(struct ring *ring);
 void asyncring__notify_consumed(struct ring *ring);
 
 /*
+ * The SQ thread has been at @ring once more, and has or has not taken anything. The caller is that
+ * thread.
+ */
+void asyncring__notify_turn(struct ring *ring, bool worked);
+
+/* The SQ thread is going to sleep, and the application knows (SQ_NEED_WAKEUP). As notify_turn. */
+void asyncring__notify_rest(struct ring *ring);
+
+/*
  * As notify_consumed for somebody who has found nothing and does not ask for more: what the owner
  * of a ring with DEFER_TASKRUN has been told of and has not looked for stays told.
  */

@@ -25,9 +25,14 @@
 #include "../clock.h"
 #include "../core/core.h"
 #include "../core/statistics.h"
+#include "../core/wait.h"
 #include "interrupt.h"
 
-enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8 };
+/*
+ * In a round over its rings the thread looks about LOOKS / 2 times for entries before it lets
+ * others run and asks for the time: what comes meanwhile is taken at once.
+ */
+enum { IDLE_DEFAULT_MS = 1000, SHARED_BATCH = 8, LOOKS = 64 };
 
 struct sq_thread {
 	/*
@@ -38,6 +43,7 @@ struct sq_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t released; /* `current` has been let go; lock */
 	pthread_t thread;	 /* constant */
+	_Atomic uint64_t number; /* its thread number; written by itself, relaxed */
 	cpu_set_t cpus;		 /* constant: where it runs, if it is `bound` */
 	bool bound;
 	struct list rings;    /* ring.sq_node; lock */
@@ -66,13 +72,33 @@ static bool enabled(const struct ring *ring)
 	return !(atomic_load_explicit(&ring->disabled, memory_order_acquire));
 }
 
-/* Take what @ring offers, at most @count entries; false if there was nothing. */
-static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Does @ring offer anything, if looked at so many times? */
+static bool offers(const struct ring *ring, unsigned looks)
+{
+	if (!enabled(ring))
+		return false;
+	while (!asyncring__sq_pending_hint(ring)) {
+		if (--looks == 0)
+			return false;
+		relax();
+	}
+	return true;
+}
+
+/* Take what @ring offers, at most @count entries; false if nothing came of it. */
+static bool take(struct sq_thread *sq, struct ring *ring, unsigned count)
 {
 	int taken;
 
-	if (!enabled(ring) || !asyncring__sq_pending_hint(ring))
-		return false;
 	ring_lock(ring);
 	taken = asyncring__submit(ring, count);
 	ring_unlock(ring);
@@ -90,11 +116,20 @@ static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count)
 	return taken > 0;
 }
 
+static bool serve(struct sq_thread *sq, struct ring *ring, unsigned count, unsigned looks)
+{
+	bool worked = offers(ring, looks) && take(sq, ring, count);
+
+	asyncring__notify_turn(ring, worked);
+	return worked;
+}
+
 /* One round over all rings; lock held, released while a ring is served. */
 static bool serve_all(struct sq_thread *sq)
 {
 	unsigned rounds = sq->ring_count;
 	unsigned count = rounds > 1 ? SHARED_BATCH : RING_SQ_ENTRIES_MAX;
+	unsigned looks = 1 + LOOKS / (1 + rounds);
 	bool worked = false;
 
 	/* Each ring goes to the end of the line once it is served; detaching may happen meanwhile.
@@ -105,7 +140,7 @@ static bool serve_all(struct sq_thread *sq)
 		list_append(&sq->rings, node);
 		sq->current = container_of(node, struct ring, sq_node);
 		pthread_mutex_unlock(&sq->lock);
-		worked |= serve(sq, sq->current, count);
+		worked |= serve(sq, sq->current, count, looks);
 		pthread_mutex_lock(&sq->lock);
 		sq->current = NULL;
 		pthread_cond_broadcast(&sq->released);
@@ -142,6 +177,15 @@ static bool anything_pending(struct sq_thread *sq)
 	return false;
 }
 
+/* lock held. From the flag on the application takes the readability back itself. */
+static void notify_all(struct sq_thread *sq)
+{
+	struct list *node;
+
+	list_for_each (node, &sq->rings)
+		asyncring__notify_rest(container_of(node, struct ring, sq_node));
+}
+
 /* lock held; released while asleep. */
 static void sleep_until_woken(struct sq_thread *sq)
 {
@@ -149,6 +193,7 @@ static void sleep_until_woken(struct sq_thread *sq)
 
 	flag_all(sq, true);
 	if (!anything_pending(sq)) {
+		notify_all(sq);
 		pthread_mutex_unlock(&sq->lock);
 		sys_futex_wait(&sq->wake_sequence, sequence, NULL);
 		pthread_mutex_lock(&sq->lock);
@@ -156,29 +201,44 @@ static void sleep_until_woken(struct sq_thread *sq)
 	flag_all(sq, false);
 }
 
-static void *sq_thread_main(void *argument)
+/* lock held; released while a ring is served, and while the thread rests. */
+static void serve_until_stopped(struct sq_thread *sq)
 {
-	struct sq_thread *sq = argument;
-	int64_t last_work = clock_now();
-	char name[16];
+	int64_t idle_since = CLOCK_NEVER;
 
-	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
-	sys(SYS_prctl, PR_SET_NAME, name);
-	if (sq->bound)
-		sys(SYS_sched_setaffinity, 0, sizeof(sq->cpus), &sq->cpus);
-	pthread_mutex_lock(&sq->lock);
 	while (!sq->stopping) {
+		int64_t now;
+
 		if (serve_all(sq)) {
-			last_work = clock_now();
-		} else if (clock_now() - last_work >= sq->idle_ns) {
+			idle_since = CLOCK_NEVER;
+			continue;
+		}
+		now = clock_now();
+		if (idle_since == CLOCK_NEVER)
+			idle_since = now;
+		if (now - idle_since >= sq->idle_ns) {
 			sleep_until_woken(sq);
-			last_work = clock_now();
+			idle_since = CLOCK_NEVER;
 		} else {
 			pthread_mutex_unlock(&sq->lock);
 			sys(SYS_sched_yield);
 			pthread_mutex_lock(&sq->lock);
 		}
 	}
+}
+
+static void *sq_thread_main(void *argument)
+{
+	struct sq_thread *sq = argument;
+	char name[16];
+
+	atomic_store_explicit(&sq->number, asyncring__thread_number(), memory_order_relaxed);
+	snprintf(name, sizeof(name), "iou-sqp-%d", (int)sys(SYS_getpid));
+	sys(SYS_prctl, PR_SET_NAME, name);
+	if (sq->bound)
+		sys(SYS_sched_setaffinity, 0, sizeof(sq->cpus), &sq->cpus);
+	pthread_mutex_lock(&sq->lock);
+	serve_until_stopped(sq);
 	pthread_mutex_unlock(&sq->lock);
 	return NULL;
 }
@@ -331,6 +391,15 @@ void asyncring__sq_thread_detach(struct ring *ring)
 		pthread_join(sq->thread, NULL);
 	}
 	pthread_setcancelstate(state, NULL);
+}
+
+bool asyncring__sq_thread_is_self(const struct ring *ring)
+{
+	const struct sq_thread *sq = ring->sq_thread;
+
+	/* Relaxed: only the thread itself finds its own number there. */
+	return sq && atomic_load_explicit(&sq->number, memory_order_relaxed) ==
+			     asyncring__thread_number();
 }
 
 void asyncring__sq_thread_wake(struct ring *ring)

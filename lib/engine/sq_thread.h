@@ -3,6 +3,8 @@
 #ifndef ASYNCRING__SQ_THREAD_H
 #define ASYNCRING__SQ_THREAD_H
 
+#include <stdbool.h>
+
 struct asyncring_params;
 struct ring;
 
@@ -20,6 +22,9 @@ void asyncring__sq_thread_release(struct ring *ring);
 
 /* What enter() does on such a ring besides waiting: SQ_WAKEUP, SQ_WAIT. The number to report. */
 int asyncring__sq_thread_enter(struct ring *ring, unsigned to_submit, unsigned flags);
+
+/* Is the caller the SQ thread of @ring, which it has a reference to or serves? */
+bool asyncring__sq_thread_is_self(const struct ring *ring);
 
 /* A ring was enabled: its SQEs may be taken from now on. */
 void asyncring__sq_thread_wake(struct ring *ring);

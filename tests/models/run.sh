@@ -26,7 +26,7 @@ search() {
 	spin -P"$compiler -E -x c" -DBROKEN="$1" -a "$model"
 	"$compiler" -O1 -w -DMEMLIM=2048 -DCOLLAPSE -DSAFETY -DNOCLAIM -o pan pan.c
 	./pan -m100000 >report 2>&1 || true
-	if grep -Eq 'max search depth too small|out of memory|Unterminated' report; then
+	if grep -Eq 'max search depth too small|out of memory|MEMLIM bound|Unterminated' report; then
 		cat report
 		echo "FAILED: the search was not exhaustive"
 		exit 1
