@@ -189,7 +189,8 @@ static void post_locked(struct ring *ring, struct list *list)
  */
 static unsigned write_results(struct ring *ring, const struct result *results, unsigned count)
 {
-	uint32_t first = ring->cq_tail & (ring->cq_entries - 1);
+	uint32_t tail = atomic_load_explicit(&ring->cq_tail, memory_order_relaxed);
+	uint32_t first = tail & (ring->cq_entries - 1);
 	uint32_t room = list_empty(&ring->backlog) ? ring->cq_entries - cq_used(ring) : 0;
 	uint32_t until_end = ring->cq_entries - first;
 	struct result *slots = (struct result *)(void *)ring->cqes;
@@ -202,26 +203,25 @@ static unsigned write_results(struct ring *ring, const struct result *results, u
 		memcpy(slots, results + until_end, (fit - until_end) * sizeof(*results));
 	}
 	asyncring__count_posted(&ring->count_wait, fit);
-	ring->cq_tail += fit;
-	atomic_store_explicit(&ring->words->cq_tail, ring->cq_tail, memory_order_release);
+	writer_commit(&(struct cq_writer){.ring = ring, .tail = tail + fit});
 	return count - fit;
 }
 
 /*
- * There is no room for the last @count of @results: they become requests again, which wait for it.
+ * There was no room for the last @count of @results: they become requests again, which wait for it.
+ * Whether there is some by now is not asked, because what does not wait has to be given back.
  * cq_lock and submit_lock held.
  */
 __attribute__((noinline)) static void revive(struct ring *ring, const struct result *results,
 					     unsigned count)
 {
-	struct list list;
+	for (unsigned i = 0; i < count; i++) {
+		struct request *request = asyncring__request_of_result(ring, &results[i]);
 
-	list_init(&list);
-	for (unsigned i = 0; i < count; i++)
-		list_append(&list,
-			    &asyncring__request_of_result(ring, &results[i])->completion.node);
-	/* All of it goes to the backlog. */
-	post_locked(ring, &list);
+		statistics_count(STATISTIC_OVERFLOWS);
+		list_append(&ring->backlog, &request->completion.node);
+	}
+	set_backlog_flag(ring, true);
 }
 
 /* The results of the batch; cq_lock and submit_lock held. */

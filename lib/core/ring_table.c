@@ -513,10 +513,15 @@ struct ring *asyncring__ring_get_locked(unsigned fd)
 	if (!ring || ring->inherited || !atomic_load_explicit(&ring->direct, memory_order_relaxed))
 		return NULL;
 	ring_lock(ring);
-	/* Relaxed, all of it: what the lock's last holder could see can be seen now. */
-	if (__builtin_expect(atomic_load_explicit(slot, memory_order_relaxed) == ring &&
+	/*
+	 * The structure may have become another ring's since, which has got the same number: the
+	 * slot again, as above. Relaxed, the others: what is found there was seen by who wrote it,
+	 * or by the lock's last holder.
+	 */
+	if (__builtin_expect(atomic_load_explicit(slot, memory_order_acquire) == ring &&
 				     atomic_load_explicit(&ring->fd, memory_order_relaxed) ==
 					     (int)fd &&
+				     atomic_load_explicit(&ring->direct, memory_order_relaxed) &&
 				     !atomic_load_explicit(&ring->closing, memory_order_relaxed),
 			     true))
 		return ring;

@@ -332,15 +332,17 @@ void asyncring__kernel_aio_submit(struct ring *ring)
 
 void asyncring__kernel_aio_queue(struct request *request)
 {
-	struct kernel_aio *aio = request->ring->kernel_aio;
+	struct ring *ring = request->ring;
+	struct kernel_aio *aio = ring->kernel_aio;
 
 	request->state = STATE_IN_KERNEL;
 	list_append(&aio->queued, &request->node);
 	aio->queued_count++;
-	count_pending(request->ring, aio);
 	/* The device need not wait for the rest of a large submission. */
 	if (aio->queued_count >= AT_ONCE)
-		submit_queued(request->ring, aio);
+		submit_queued(ring, aio);
+	/* Perhaps nothing is under way any more: all of it may have been passed on. */
+	count_pending(ring, aio);
 }
 
 /* ---- events ---- */

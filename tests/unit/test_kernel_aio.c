@@ -8,7 +8,9 @@
 
 #include <linux/aio_abi.h>
 
+#include "core/driver.h"
 #include "core/hint.h"
+#include "core/ring.h"
 
 enum { BLOCK = 4096, BLOCKS = 32, SIZE = BLOCKS * BLOCK, MANY = 300 };
 
@@ -359,6 +361,24 @@ static void refused_argument(void)
 	refused(-EINVAL);
 }
 
+/* Then nothing is left that anybody would have to drive for. */
+static void refused_all(void)
+{
+	struct ring *internal;
+	int error = 0;
+
+	read_many(1);
+	submit_error = -EBADF;
+	submitted = 0;
+	/* As many as are submitted before the batch ends. */
+	read_many(64);
+	must(!submitted);
+	internal = asyncring__ring_get((unsigned)ring.ring_fd, &error);
+	must(internal);
+	must(!asyncring__driver_needed(internal));
+	asyncring__ring_put(internal);
+}
+
 static void events_by_call(void)
 {
 	layout_unknown = true;
@@ -438,7 +458,7 @@ static void closed_in_flight(void)
 		no_room) each(setup_not_permitted) each(setup_not_there) each(submit_not_there)    \
 		each(taken_in_parts) each(full_for_a_while) each(full_for_ever)                    \
 			each(not_on_this_file) each(refused_descriptor) each(refused_address)      \
-				each(refused_argument) each(events_by_call)                        \
+				each(refused_argument) each(refused_all) each(events_by_call)      \
 					each(given_back_to_wait) each(given_back_interrupted)      \
 						each(given_back_refused) each(given_in_part)       \
 							each(failed) each(closed_in_flight)

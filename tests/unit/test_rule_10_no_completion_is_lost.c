@@ -7,12 +7,15 @@
 
 enum { ENTRIES = 64, CQ_ENTRIES = 64, BACKLOG = 100000 };
 
+static _Atomic unsigned allocations;
+
 static struct asyncring ring;
 static _Atomic bool memory_is_out;
 
 static bool allow(size_t size)
 {
 	(void)size;
+	atomic_fetch_add(&allocations, 1);
 	return !atomic_load(&memory_is_out);
 }
 
@@ -222,6 +225,77 @@ static void rule_10_all_kinds_of_completions_keep_their_order(void **state)
 	assert_int_equal(asyncring_cq_ready(&ring), 0);
 }
 
+/* ---- room that is made at the very moment at which there is none ---- */
+
+enum { WIDE = 512, LEFT = 32 }; /* entries of a queue of several pages, and its room at the time */
+
+static struct asyncring wide;
+static char *guarded; /* the page into which the next CQE goes */
+
+/* The library has seen how much room there is, and writes: now the application reaps. */
+static void reap_in_between(int number)
+{
+	(void)number;
+	if (mprotect(guarded, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE))
+		_exit(1);
+	asyncring_cq_advance(&wide, WIDE - LEFT);
+}
+
+static char *page_of(const void *address)
+{
+	return (char *)((uintptr_t)address & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1));
+}
+
+static void run_nops(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		asyncring_prep_nop(support_sqe(&wide));
+	assert_int_equal(asyncring_submit(&wide), count);
+}
+
+static char *page_of_next(unsigned ahead)
+{
+	return page_of(&wide.cq.cqes[(*wide.cq.ktail + ahead) & wide.cq.ring_mask]);
+}
+
+/* Nor are requests: all are given back, so those of the first round are enough for the others. */
+static void rule_10_no_completion_is_lost_while_room_is_made(void **state)
+{
+	enum { ROUNDS = 100 };
+	struct sigaction action = {.sa_handler = reap_in_between}, old;
+	unsigned known = 0;
+
+	(void)state;
+	assert_int_equal(asyncring_queue_init_params(WIDE, &wide,
+						     &(struct asyncring_params){
+							     .flags = ASYNCRING_SETUP_CQSIZE,
+							     .cq_entries = WIDE,
+						     }),
+			 0);
+	assert_int_equal(sigaction(SIGSEGV, &action, &old), 0);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		/* Not in the page of the words that both sides write. */
+		while (page_of_next(WIDE - LEFT) == page_of(wide.cq.khead)) {
+			run_nops(LEFT);
+			asyncring_cq_advance(&wide, LEFT);
+		}
+		run_nops(WIDE - LEFT);
+		for (unsigned i = 0; i < 2 * LEFT; i++)
+			asyncring_prep_nop(support_sqe(&wide));
+		guarded = page_of_next(0);
+		assert_int_equal(mprotect(guarded, (size_t)sysconf(_SC_PAGESIZE), PROT_READ), 0);
+		assert_int_equal(asyncring_submit(&wide), 2 * LEFT);
+		assert_int_equal(asyncring_get_events(&wide), 0);
+		assert_int_equal(asyncring_cq_ready(&wide), 2 * LEFT);
+		asyncring_cq_advance(&wide, 2 * LEFT);
+		if (!round)
+			known = atomic_load(&allocations);
+	}
+	assert_int_equal(sigaction(SIGSEGV, &old, NULL), 0);
+	assert_int_equal(atomic_load(&allocations), known);
+	asyncring_queue_exit(&wide);
+}
+
 static int setup(void **state)
 {
 	struct asyncring_params params = {.flags = ASYNCRING_SETUP_CQSIZE,
@@ -245,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_10_no_completion_is_lost_of_100000),
 		cmocka_unit_test(rule_10_all_kinds_of_completions_keep_their_order),
+		cmocka_unit_test(rule_10_no_completion_is_lost_while_room_is_made),
 		cmocka_unit_test(rule_10_no_completion_is_lost_from_workers),
 		cmocka_unit_test(rule_10_no_completion_is_lost_without_memory),
 		cmocka_unit_test(rule_10_no_message_is_lost_without_memory),
