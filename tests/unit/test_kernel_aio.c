@@ -141,6 +141,7 @@ static void find_out(void)
 {
 	asyncring_prep_read(support_sqe(&ring), file, memory, BLOCK, 0);
 	must(support_run(&ring) == BLOCK);
+	asyncring_queue_exit(&ring);
 	_exit(submitted == 1 && !plain_calls ? 0 : 3);
 }
 
@@ -448,8 +449,8 @@ static bool contexts_are_gone(void *argument)
 }
 
 /*
- * The memory of contexts that the parent is using and has kept goes with the parent, and with it
- * whatever a child might look at there.
+ * The memory of contexts, in use at the fork or kept, goes with the parent, and with it whatever
+ * the child might look at there.
  */
 static void closed_by_an_orphan(void)
 {
@@ -477,6 +478,7 @@ static void closed_by_an_orphan(void)
 			asyncring_queue_exit(&ring);
 			_exit(0);
 		}
+		asyncring_queue_exit(&ring);
 		_exit(0);
 	}
 	close(parent_is_gone[0]);
