@@ -271,6 +271,7 @@ static bool work_first(struct waiter *waiter, int64_t until)
 		       (until == CLOCK_NEVER || until - clock_now() >= HASTE_NS);
 
 	guest->tail = waiter->target;
+	guest->sleeps_with = waiter->mask;
 	if (!asyncring__guest_work(guest, willing))
 		return false;
 	/* Signals are blocked from now on, except in sleep. */

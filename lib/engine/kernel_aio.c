@@ -24,8 +24,9 @@
  * Taking one down takes the kernel tens of milliseconds: some that are not in use any more are kept
  * for the next rings.
  *
- * fork(). A child has the memory of its parent's contexts, but not the contexts. It must not take
- * events there and can only unmap it.
+ * fork(). A child has the memory of its parent's contexts, but not the contexts. It can only unmap
+ * it, and must not look into it: when the parent takes a context down, or ends, the kernel takes
+ * away what is mapped there.
  */
 #include "kernel_aio.h"
 
@@ -61,11 +62,15 @@ struct event_ring {
 
 #define EVENT_RING_MAGIC 0xa10a10a1u
 
+struct context {
+	aio_context_t id; /* and the address of its memory; 0: none is to be had */
+	unsigned capacity;
+	size_t size; /* of its memory, 0: that is not of the known layout */
+};
+
 /* Everything: submit_lock. */
 struct kernel_aio {
-	aio_context_t context; /* 0: none is to be had */
-	unsigned capacity;
-	bool readable; /* the memory is of the known layout */
+	struct context context;
 	unsigned in_flight, queued_count;
 	struct list queued; /* request.node */
 	bool full;	    /* io_submit had no room, and no event has come since */
@@ -79,81 +84,73 @@ static _Atomic bool unavailable;
 
 static struct {
 	pthread_mutex_t lock;
-	struct {
-		aio_context_t context;
-		unsigned capacity;
-	} contexts[SPARES_MAX];
+	struct context contexts[SPARES_MAX];
 	unsigned count;
 } spares = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- contexts ---- */
 
-static struct event_ring *event_ring(aio_context_t context)
+static struct event_ring *event_ring(const struct context *context)
 {
-	return (struct event_ring *)(uintptr_t)context;
+	return (struct event_ring *)(uintptr_t)context->id;
 }
 
-static bool has_known_layout(aio_context_t context)
+static size_t known_size(const struct context *context)
 {
 	const struct event_ring *events = event_ring(context);
 
-	return events->magic == EVENT_RING_MAGIC && !events->incompatible &&
-	       events->header_size == sizeof(*events) && events->count;
+	if (events->magic != EVENT_RING_MAGIC || events->incompatible ||
+	    events->header_size != sizeof(*events) || !events->count)
+		return 0;
+	return sizeof(*events) + events->count * sizeof(struct io_event);
 }
 
 /* In a child, which has nothing but the memory of it. */
-static void unmap(aio_context_t context)
+static void unmap(const struct context *context)
 {
-	const struct event_ring *events = event_ring(context);
-
-	if (has_known_layout(context))
-		sys_munmap(event_ring(context),
-			   sizeof(*events) + events->count * sizeof(struct io_event));
+	if (context->size)
+		sys_munmap(event_ring(context), context->size);
 }
 
-static bool take_spare(struct kernel_aio *aio)
+static bool take_spare(struct context *context)
 {
 	bool found;
 
 	pthread_mutex_lock(&spares.lock);
 	found = spares.count;
-	if (found) {
-		spares.count--;
-		aio->context = spares.contexts[spares.count].context;
-		aio->capacity = spares.contexts[spares.count].capacity;
-	}
+	if (found)
+		*context = spares.contexts[--spares.count];
 	pthread_mutex_unlock(&spares.lock);
 	return found;
 }
 
-static bool keep_as_spare(const struct kernel_aio *aio)
+static bool keep_as_spare(const struct context *context)
 {
 	bool kept;
 
 	pthread_mutex_lock(&spares.lock);
 	kept = spares.count < SPARES_MAX;
-	if (kept) {
-		spares.contexts[spares.count].context = aio->context;
-		spares.contexts[spares.count].capacity = aio->capacity;
-		spares.count++;
-	}
+	if (kept)
+		spares.contexts[spares.count++] = *context;
 	pthread_mutex_unlock(&spares.lock);
 	return kept;
 }
 
-static void set_up_context(struct kernel_aio *aio, unsigned wanted)
+static void set_up(struct context *context, unsigned wanted)
 {
 	unsigned capacity = wanted;
 	long error;
 
 	do {
-		aio->capacity = capacity;
-		error = sys(SYS_io_setup, capacity, &aio->context);
+		context->capacity = capacity;
+		error = sys(SYS_io_setup, capacity, &context->id);
 		capacity /= 4;
 	} while (error == -EAGAIN && capacity >= CAPACITY_MIN);
-	if (!error)
+	if (!error) {
+		context->size = known_size(context);
 		return;
-	aio->context = 0;
+	}
+	context->id = 0;
 	if (error == -EPERM || error == -EACCES || error == -ENOSYS)
 		atomic_store_explicit(&unavailable, true, memory_order_relaxed);
 }
@@ -170,9 +167,8 @@ static struct kernel_aio *make(struct ring *ring)
 	if (!aio)
 		return NULL;
 	list_init(&aio->queued);
-	if (!take_spare(aio))
-		set_up_context(aio, wanted > CAPACITY_MIN ? wanted : CAPACITY_MIN);
-	aio->readable = aio->context && has_known_layout(aio->context);
+	if (!take_spare(&aio->context))
+		set_up(&aio->context, wanted > CAPACITY_MIN ? wanted : CAPACITY_MIN);
 	ring->kernel_aio = aio;
 	return aio;
 }
@@ -187,7 +183,7 @@ bool asyncring__kernel_aio_ready(struct ring *ring)
 		return false;
 	if (!aio)
 		aio = make(ring);
-	return aio && aio->context;
+	return aio && aio->context.id;
 }
 
 void asyncring__kernel_aio_release(struct ring *ring)
@@ -197,11 +193,10 @@ void asyncring__kernel_aio_release(struct ring *ring)
 	if (!aio)
 		return;
 	ring->kernel_aio = NULL;
-	if (aio->context && ring->inherited) {
-		unmap(aio->context);
-	} else if (aio->context && !keep_as_spare(aio)) {
-		sys(SYS_io_destroy, aio->context);
-	}
+	if (ring->inherited)
+		unmap(&aio->context);
+	else if (aio->context.id && !keep_as_spare(&aio->context))
+		sys(SYS_io_destroy, aio->context.id);
 	asyncring__free(aio);
 }
 
@@ -241,7 +236,7 @@ struct submission {
 static void describe(const struct ring *ring, const struct kernel_aio *aio,
 		     struct submission *submission)
 {
-	unsigned room = aio->capacity - aio->in_flight;
+	unsigned room = aio->context.capacity - aio->in_flight;
 	struct list *node;
 
 	submission->count = 0;
@@ -279,7 +274,7 @@ static bool submit_some(struct ring *ring, struct kernel_aio *aio)
 
 	describe(ring, aio, &submission);
 	if (submission.count && !atomic_load_explicit(&unavailable, memory_order_relaxed))
-		taken = sys(SYS_io_submit, aio->context, submission.count, submission.pointers);
+		taken = sys(SYS_io_submit, aio->context.id, submission.count, submission.pointers);
 	for (long i = 0; i < taken; i++) {
 		take_queued(aio);
 		aio->in_flight++;
@@ -296,7 +291,7 @@ static bool submit_some(struct ring *ring, struct kernel_aio *aio)
 
 static bool has_room(const struct kernel_aio *aio)
 {
-	return !aio->full && aio->in_flight < aio->capacity;
+	return !aio->full && aio->in_flight < aio->context.capacity;
 }
 
 static bool closing(const struct ring *ring)
@@ -361,7 +356,7 @@ static void finish(struct ring *ring, struct kernel_aio *aio, const struct io_ev
 
 static bool take_from_memory(struct ring *ring, struct kernel_aio *aio, bool asked)
 {
-	struct event_ring *events = event_ring(aio->context);
+	struct event_ring *events = event_ring(&aio->context);
 	uint32_t head = events->head, first = head;
 	/* Acquire, pairs with the kernel's barrier: the events before the tail are there. */
 	uint32_t tail = atomic_load_explicit(&events->tail, memory_order_acquire);
@@ -381,7 +376,7 @@ static bool take_by_call(struct ring *ring, struct kernel_aio *aio, bool asked)
 {
 	struct io_event events[AT_ONCE];
 	struct timespec at_once = {0};
-	long count = sys(SYS_io_getevents, aio->context, 0, AT_ONCE, events, &at_once);
+	long count = sys(SYS_io_getevents, aio->context.id, 0, AT_ONCE, events, &at_once);
 
 	for (long i = 0; i < count; i++)
 		finish(ring, aio, &events[i], asked);
@@ -395,7 +390,7 @@ bool asyncring__kernel_aio_reap(struct ring *ring, bool asked)
 
 	if (!aio || !aio->in_flight)
 		return false;
-	if (aio->readable)
+	if (aio->context.size)
 		some = take_from_memory(ring, aio, asked);
 	else
 		while (take_by_call(ring, aio, asked))
@@ -419,6 +414,6 @@ void asyncring__kernel_aio_after_fork_parent(void)
 void asyncring__kernel_aio_after_fork_child(void)
 {
 	while (spares.count)
-		unmap(spares.contexts[--spares.count].context);
+		unmap(&spares.contexts[--spares.count]);
 	pthread_mutex_unlock(&spares.lock);
 }

@@ -49,6 +49,7 @@ struct guest {
 	bool masked;	   /* signals are blocked, and `mask` is what they were before */
 	bool limit_signal; /* SIGXFSZ was pending before */
 	sigset_t mask;
+	const sigset_t *sleeps_with; /* a mask, NULL: the thread's own */
 };
 
 /*

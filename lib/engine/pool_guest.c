@@ -26,9 +26,12 @@
  * No threads. For what is held back no worker is started. If it turns out that one is needed and
  * none is to be had, the thread carries it out itself, whatever else speaks against it (H2).
  *
- * Signals. As in any worker, all are blocked but the one that interrupts it. Between requests the
- * waiter sleeps with the mask it had, which lets in what came meanwhile and ends the sleep.
+ * Signals. As in any worker, all are blocked but the one that interrupts it. When one has come that
+ * the sleep would let in, nothing more is begun: the waiter sleeps, with the mask it had, which
+ * ends at once. So a signal is never late by more than one call either, however long the row is.
  */
+#include <string.h>
+
 #include "pool_state.h"
 #include "../core/statistics.h"
 
@@ -69,12 +72,25 @@ static int32_t missing(const struct guest *guest)
 	return (int32_t)(guest->tail - tail);
 }
 
+/* Has a signal come that ends the sleep? */
+static bool signal_waits(const struct guest *guest)
+{
+	uint64_t pending = 0, blocked;
+
+	/* To the thread's own mask it would have been delivered. */
+	if (!guest->sleeps_with && !guest->masked)
+		return false;
+	memcpy(&blocked, guest->sleeps_with ? guest->sleeps_with : &guest->mask, sizeof(blocked));
+	sys(SYS_rt_sigpending, &pending, sizeof(pending));
+	return pending & ~blocked;
+}
+
 bool asyncring__guest_goes_on(const struct worker *worker, const struct request *request)
 {
 	const struct guest *guest = worker->guest;
 
 	return !guest || (request->ring == guest->ring && missing(guest) > 0 &&
-			  asyncring__guest_suits(request));
+			  asyncring__guest_suits(request) && !signal_waits(guest));
 }
 
 /* ---- choosing; pool.lock held ---- */
@@ -130,7 +146,7 @@ static struct request *choose(const struct guest *guest)
 	if (spare >= COUNT_MAX || !asyncring__guest_suits(request) ||
 	    depend_on(request, spare + 1) <= spare)
 		return NULL;
-	return file_size_unlimited() ? request : NULL;
+	return !signal_waits(guest) && file_size_unlimited() ? request : NULL;
 }
 
 /* So many are told as can be without the lock afterwards; the rest they call in themselves. */

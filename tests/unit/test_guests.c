@@ -25,6 +25,7 @@ static _Atomic bool gate_closed, sleeps;
 static _Atomic unsigned at_gate;
 static _Atomic int signals_at_gate;
 static _Atomic int handled;
+static _Atomic bool signals_itself; /* in the next transfer */
 
 #define NOWAIT 8 /* RWF_NOWAIT */
 
@@ -42,6 +43,8 @@ static bool count_transfers(long number, const long arguments[6], long *result)
 	}
 	atomic_fetch_add(support_thread_id() == getpid() ? &by_waiter : &by_others, 1);
 	atomic_fetch_add(&vectors, seen.count);
+	if (atomic_exchange(&signals_itself, false))
+		sys_raw6(SYS_tgkill, getpid(), support_thread_id(), SIGUSR1, 0, 0, 0);
 	if (atomic_load(&gate_closed)) {
 		atomic_fetch_add(&at_gate, 1);
 		while (atomic_load(&gate_closed))
@@ -520,6 +523,40 @@ static void a_signal_ends_the_wait_when_the_work_is_done(void **state)
 
 /* ---- others meanwhile ---- */
 
+/* One that comes in the first of many calls is not kept until all are made. */
+static void nothing_is_begun_once_a_signal_has_come(void **state)
+{
+	struct sigaction action = {.sa_handler = count_signal};
+	unsigned begun;
+	int submitted;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	for (int lane = 0; lane < 2; lane++) {
+		handled = 0;
+		count_from_here();
+		signals_itself = true;
+		support_gate_close(&workers_gate, SYS_prctl);
+		for (unsigned i = 0; i < 8; i++) {
+			if (lane)
+				queue_write(2 * i);
+			else
+				queue_read(i);
+		}
+		submitted = asyncring_submit_and_wait(&ring, 8);
+		begun = by_waiter;
+		support_gate_open(&workers_gate);
+		assert_int_equal(submitted, 8);
+		assert_int_equal(handled, 1);
+		assert_int_equal(begun, 1);
+		for (unsigned i = 0; i < 8; i++)
+			assert_int_equal(take(NULL), BLOCK);
+		assert_int_equal(by_others, 7);
+		assert_no_signal_pending();
+	}
+	signal(SIGUSR1, SIG_DFL);
+}
+
 static void *cancel_it_synchronously(void *argument)
 {
 	struct asyncring_sync_cancel_reg cancel = {
@@ -828,6 +865,7 @@ int main(void)
 		TEST(a_limit_of_file_sizes_raises_no_signal),
 		TEST(nor_does_it_where_the_waiter_has_to_write),
 		TEST(a_signal_ends_the_wait_when_the_work_is_done),
+		TEST(nothing_is_begun_once_a_signal_has_come),
 		TEST(what_the_waiter_does_can_be_cancelled),
 		TEST(the_ring_can_be_closed_meanwhile),
 		TEST(the_process_can_fork_meanwhile),

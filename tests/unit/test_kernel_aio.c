@@ -7,6 +7,8 @@
 #include "support.h"
 
 #include <linux/aio_abi.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
 
 #include "core/driver.h"
 #include "core/hint.h"
@@ -141,6 +143,7 @@ static void find_out(void)
 {
 	asyncring_prep_read(support_sqe(&ring), file, memory, BLOCK, 0);
 	must(support_run(&ring) == BLOCK);
+	asyncring_queue_exit(&ring);
 	_exit(submitted == 1 && !plain_calls ? 0 : 3);
 }
 
@@ -445,6 +448,70 @@ static void closed_in_flight(void)
 	must(setups == 1);
 }
 
+/* Can the memory of no context be read any more? */
+static bool contexts_are_gone(void *argument)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	bool gone = true;
+	char line[512];
+
+	(void)argument;
+	must(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		struct iovec local = {.iov_base = (char[1]){0}, .iov_len = 1}, there = local;
+
+		there.iov_base = (void *)strtoul(line, NULL, 16);
+		if (strstr(line, "/[aio]"))
+			gone &= process_vm_readv(getpid(), &local, 1, &there, 1, 0) < 0;
+	}
+	fclose(maps);
+	return gone;
+}
+
+/*
+ * The memory of contexts, in use at the fork or kept, goes with the parent, and with it whatever
+ * the child might look at there.
+ */
+static void closed_by_an_orphan(void)
+{
+	struct asyncring other;
+	int parent_is_gone[2];
+	pid_t parent, orphan;
+	char byte;
+
+	must(!prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+	must(!pipe(parent_is_gone));
+	asyncring_queue_exit(&ring);
+	parent = fork();
+	if (!parent) {
+		must(!asyncring_queue_init(512, &ring, 0));
+		read_many(20);
+		other = ring;
+		must(!asyncring_queue_init(512, &ring, 0));
+		read_many(20);
+		asyncring_queue_exit(&other);
+		orphan = fork();
+		if (!orphan) {
+			close(parent_is_gone[1]);
+			must(read(parent_is_gone[0], &byte, 1) == 0);
+			must(support_eventually(contexts_are_gone, NULL));
+			asyncring_queue_exit(&ring);
+			_exit(0);
+		}
+		asyncring_queue_exit(&ring);
+		_exit(0);
+	}
+	close(parent_is_gone[0]);
+	close(parent_is_gone[1]);
+	for (int i = 0; i < 2; i++) {
+		int status = 1;
+
+		must(wait(&status) > 0);
+		must(status == 0);
+	}
+	must(!asyncring_queue_init(512, &ring, 0));
+}
+
 #define TEST(name)                                                                                 \
 	static void kernel_aio_##name(void **state)                                                \
 	{                                                                                          \
@@ -461,7 +528,8 @@ static void closed_in_flight(void)
 				each(refused_argument) each(refused_all) each(events_by_call)      \
 					each(given_back_to_wait) each(given_back_interrupted)      \
 						each(given_back_refused) each(given_in_part)       \
-							each(failed) each(closed_in_flight)
+							each(failed) each(closed_in_flight)        \
+								each(closed_by_an_orphan)
 
 TESTS(TEST)
 
