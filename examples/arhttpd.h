@@ -40,7 +40,7 @@ int ring_turn(void);
 void ring_close(void);
 
 /* A registered buffer for a piece of a response: the head goes in front of the body. */
-enum { CHUNK_HEAD = 4096, CHUNK_BODY = 128 * 1024 };
+enum { CHUNK_HEAD = 4096, CHUNK_BODY = 64 * 1024 };
 struct chunk {
 	struct chunk *next;
 	char *body; /* CHUNK_BODY bytes, with CHUNK_HEAD more in front of it */
