@@ -64,7 +64,8 @@ static void grow(struct pending *pending)
 {
 	uint32_t old_count = pending->bucket_count;
 	struct list **old = pending->buckets;
-	struct list **buckets = asyncring__alloc_zeroed(2 * (size_t)old_count, sizeof(*buckets));
+	struct list **buckets =
+		asyncring__alloc_zeroed(2 * (size_t)old_count, sizeof(struct list *));
 
 	if (!buckets)
 		return;
