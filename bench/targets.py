@@ -93,7 +93,8 @@ def single_figures(result):
         yield Standing(allocations[1], "heap allocations per operation, the most of all rows", 0,
                        round(allocations[0], 4))
     threads = most(result, lambda cell: max(one["threads_idle"] for one in cell["rounds"]),
-                   lambda workload: workload["name"].startswith("cached-"))
+                   lambda workload: workload["name"].startswith("cached-") and
+                   "sqpoll" not in workload["name"])
     if threads:
         yield Standing(threads[1], "threads of a ring with only cached reads", 0, threads[0])
     for fact in result.get("facts", []):
