@@ -99,8 +99,8 @@ def single_figures(result):
         yield Standing(threads[1], "threads of a ring with only cached reads", 0, threads[0])
     for fact in result.get("facts", []):
         if "limit" in fact:
-            yield Standing(fact["name"], f"{fact['title']}, {fact['unit']}", fact["limit"],
-                           fact["value"])
+            what = ", ".join(filter(None, [fact["title"], fact["unit"]]))
+            yield Standing(fact["name"], what, fact["limit"], fact["value"])
 
 
 def standings(result):
