@@ -65,6 +65,7 @@ void watch_rings(void)
 {
 	pthread_t thread;
 
+	asyncring__buffer_rings_unpinned();
 	if (atomic_exchange_explicit(&running, true, memory_order_seq_cst))
 		return;
 	/* Without the thread a closed ring is noticed when its number is used again. */

@@ -162,6 +162,14 @@ static int check_registration(const struct asyncring_buf_reg *reg)
 	return 0;
 }
 
+/* Only ever set, before the first ring that it is about can have a group: relaxed. */
+static _Atomic bool rings_unpinned;
+
+void asyncring__buffer_rings_unpinned(void)
+{
+	atomic_store_explicit(&rings_unpinned, true, memory_order_relaxed);
+}
+
 /* The application's ring: it has to be there. */
 static int use_application_ring(struct buffer_group *group, const struct asyncring_buf_reg *reg,
 				size_t size)
@@ -175,6 +183,7 @@ static int use_application_ring(struct buffer_group *group, const struct asyncri
 	error = asyncring__memory_check(reg->ring_addr, size);
 	if (!error)
 		group->entries = (struct asyncring_buf *)(uintptr_t)reg->ring_addr;
+	group->unpinned = atomic_load_explicit(&rings_unpinned, memory_order_relaxed);
 	return error;
 }
 

@@ -30,6 +30,7 @@ struct buffer_group {
 	struct asyncring_buf *entries;
 	uint16_t mask;
 	bool incremental;
+	bool unpinned;	    /* may be unmapped while it is registered (provided.c); constant */
 	uint32_t min_left;  /* incremental: with less than this left a buffer is used up */
 	size_t mapped_size; /* of the library's own view of memory it has allocated, or 0 */
 	uint16_t head;	    /* the next entry; free-running */

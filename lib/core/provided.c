@@ -6,27 +6,65 @@
  * acquire, which pairs with the application's release, so the entries before it are there; each
  * field of an entry is then read once, because data received into a buffer may overwrite the ring
  * itself. A tail that is nonsense makes at most as many buffers as the ring has entries.
+ *
+ * Of a ring that is `unpinned` each access is a system call, which fails where the memory is gone:
+ * then there is no buffer to be had.
  */
 #include "provided.h"
 
 #include "buffer_group.h"
 #include "core.h"
 
-/* The tail lies over the reserved field of the first entry. */
-static uint16_t ring_tail(const struct buffer_group *group)
-{
-	return __atomic_load_n(&group->entries[0].resv, __ATOMIC_ACQUIRE);
-}
-
-static struct asyncring_buf *ring_entry(const struct buffer_group *group, unsigned index)
+static struct asyncring_buf *place_of(const struct buffer_group *group, unsigned index)
 {
 	return &group->entries[(group->head + index) & group->mask];
 }
 
-static unsigned ring_available(const struct buffer_group *group)
+/* The tail lies over the reserved field of the first entry. False: its memory is gone. */
+static inline bool read_tail(const struct buffer_group *group, uint16_t *tail)
 {
-	unsigned available = (uint16_t)(ring_tail(group) - group->head);
+	const uint16_t *place = &group->entries[0].resv;
 
+	if (__builtin_expect(group->unpinned, false))
+		return !asyncring__copy_in_unseen(tail, (uintptr_t)place, sizeof(*tail));
+	*tail = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	return true;
+}
+
+static inline bool read_entry(const struct buffer_group *group, unsigned index,
+			      struct asyncring_buf *entry)
+{
+	const struct asyncring_buf *place = place_of(group, index);
+
+	if (__builtin_expect(group->unpinned, false))
+		return !asyncring__copy_in_unseen(entry, (uintptr_t)place, sizeof(*entry));
+	entry->addr = __atomic_load_n(&place->addr, __ATOMIC_RELAXED);
+	entry->len = __atomic_load_n(&place->len, __ATOMIC_RELAXED);
+	entry->bid = __atomic_load_n(&place->bid, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* What is left of the buffer at the head; the entry's other fields are the application's. */
+static void write_entry(const struct buffer_group *group, const struct asyncring_buf *entry)
+{
+	struct asyncring_buf *place = place_of(group, 0);
+
+	if (group->unpinned) {
+		asyncring__copy_out((uintptr_t)place, entry, offsetof(struct asyncring_buf, bid));
+		return;
+	}
+	__atomic_store_n(&place->addr, entry->addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&place->len, entry->len, __ATOMIC_RELAXED);
+}
+
+static inline unsigned ring_available(const struct buffer_group *group)
+{
+	unsigned available;
+	uint16_t tail;
+
+	if (!read_tail(group, &tail))
+		return 0;
+	available = (uint16_t)(tail - group->head);
 	return available <= group->mask ? available : group->mask + 1u;
 }
 
@@ -40,21 +78,23 @@ static unsigned peek_ring(const struct buffer_group *group, unsigned available,
 	if (max > available)
 		max = available;
 	while (count < max) {
-		const struct asyncring_buf *entry = ring_entry(group, count);
-		uint64_t address = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
-		uint32_t length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
+		struct asyncring_buf entry;
+		uint32_t length;
 
+		if (!read_entry(group, count, &entry))
+			break;
+		length = entry.len;
 		/* A buffer that would not be filled is left for the next, unless it is shared. */
-		if (!address || (count && length > left && !group->incremental))
+		if (!entry.addr || (count && length > left && !group->incremental))
 			break;
 		/* What a transfer into no room at all gives would be taken for the end. */
 		if (!length)
 			break;
 		if (!count)
-			*first_id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
+			*first_id = entry.bid;
 		if (length > left)
 			length = left;
-		vectors[count].iov_base = (void *)(uintptr_t)address;
+		vectors[count].iov_base = (void *)(uintptr_t)entry.addr;
 		vectors[count++].iov_len = length;
 		left -= length;
 		if (!left)
@@ -67,13 +107,14 @@ static unsigned peek_ring(const struct buffer_group *group, unsigned available,
 static inline bool peek_ring_once(const struct buffer_group *group, struct iovec *vector,
 				  uint32_t wanted, uint16_t *id)
 {
-	const struct asyncring_buf *entry = ring_entry(group, 0);
-	uint32_t length, most = wanted ? wanted : INT32_MAX;
+	uint32_t most = wanted ? wanted : INT32_MAX;
+	struct asyncring_buf entry;
 
-	vector->iov_base = (void *)(uintptr_t)__atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
-	length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
-	*id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
-	vector->iov_len = length < most ? length : most;
+	if (!read_entry(group, 0, &entry))
+		return false;
+	vector->iov_base = (void *)(uintptr_t)entry.addr;
+	vector->iov_len = entry.len < most ? entry.len : most;
+	*id = entry.bid;
 	return vector->iov_base != NULL;
 }
 
@@ -96,22 +137,24 @@ static inline bool peek_queue(const struct buffer_group *group, struct iovec *ve
 static bool advance_incremental(struct buffer_group *group, uint64_t bytes)
 {
 	while (bytes) {
-		struct asyncring_buf *entry = ring_entry(group, 0);
-		uint32_t length = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);
-		uint32_t used = bytes < length ? (uint32_t)bytes : length;
-		uint32_t left = length - used;
+		struct asyncring_buf entry;
+		uint32_t used, left;
 
+		if (!read_entry(group, 0, &entry))
+			return false;
+		used = bytes < entry.len ? (uint32_t)bytes : entry.len;
+		left = entry.len - used;
 		/* The length was changed behind our back. */
 		if (!used)
 			return false;
 		if (left && left >= group->min_left) {
-			uint64_t address = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED);
-
-			__atomic_store_n(&entry->addr, address + used, __ATOMIC_RELAXED);
-			__atomic_store_n(&entry->len, left, __ATOMIC_RELAXED);
+			entry.addr += used;
+			entry.len = left;
+			write_entry(group, &entry);
 			return false;
 		}
-		__atomic_store_n(&entry->len, 0, __ATOMIC_RELAXED);
+		entry.len = 0;
+		write_entry(group, &entry);
 		group->head++;
 		bytes -= used;
 		if (!bytes)
@@ -162,7 +205,7 @@ static inline bool peek_one(struct buffer_group *group, struct iovec *vector, ui
 	picked->bundle = false;
 	picked->from_ring = group->entries;
 	if (group->entries)
-		return ring_tail(group) != group->head &&
+		return ring_available(group) &&
 		       peek_ring_once(group, vector, wanted, &picked->first_id);
 	return group->count && peek_queue(group, vector, wanted, &picked->first_id);
 }

@@ -402,6 +402,13 @@ bool asyncring__rings_live(void);
 void asyncring__rings_release_lost(void);
 /* The same with those of which nobody has noticed yet: a system call for each name of a ring. */
 void asyncring__rings_end_closed(void);
+
+/*
+ * From now on a buffer ring that is registered may be unmapped before its group goes, because rings
+ * are closed without anybody being told: its memory is read in a way that finds that out
+ * (buffer_group.c).
+ */
+void asyncring__buffer_rings_unpinned(void);
 /* False if the ring is closing: then it has no name to be given any more. */
 bool asyncring__ring_add_name(struct ring *ring);
 /* True if it was the last: then the ring is closing, and the caller tears it down. */
