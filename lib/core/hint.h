@@ -17,9 +17,9 @@ enum file_kind {
 	FILE_UNKNOWN,
 	FILE_CACHED,   /* regular, through the page cache */
 	FILE_MEMORY,   /* regular, and its data is in memory by definition (tmpfs, ramfs) */
-	FILE_DIRECT,   /* O_DIRECT: RWF_NOWAIT would sleep for the device all the same */
+	FILE_DIRECT,   /* O_DIRECT: even with RWF_NOWAIT preadv2(2) sleeps for the device */
 	FILE_POLLABLE, /* pipe, socket, tty, eventfd ...: readiness can be waited for */
-	FILE_OTHER,    /* anything else: directories, procfs, block devices ... */
+	FILE_OTHER,    /* anything else: directories, procfs, block devices through the cache */
 };
 
 struct hint {

@@ -18,8 +18,8 @@
 enum {
 	LANES = 64,
 	/*
-	 * Enough for the device to see depth: requests the kernel would keep in its own queues
-	 * (O_DIRECT, cold reads) each occupy a thread here.
+	 * Enough for the device to see depth: cold reads, which the kernel would keep in its own
+	 * queues, each occupy a thread here.
 	 */
 	BOUNDED_DEFAULT = 64,
 	UNBOUNDED_DEFAULT = 1024,
