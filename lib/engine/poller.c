@@ -433,7 +433,14 @@ static void expire_timers(struct ring *ring)
 		asyncring__request_ready(request_of_data(timer), 0);
 }
 
-/* Sleep: the number of events, or a negative errno. */
+/* The number of events that are there, or a negative errno. */
+static int look_for_events(const struct poller *poller, struct epoll_event *events)
+{
+	return (int)sys(SYS_epoll_pwait, poller->epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
+			_NSIG / 8);
+}
+
+/* As look_for_events, but sleep first if there is none. */
 static int sleep_for_events(const struct poller *poller, struct epoll_event *events,
 			    int64_t timeout_ns, const sigset_t *mask)
 {
@@ -442,9 +449,6 @@ static int sleep_for_events(const struct poller *poller, struct epoll_event *eve
 	struct pollfd poll = {.fd = poller->epoll_fd, .events = POLLIN};
 	int count;
 
-	if (!timeout_ns)
-		return (int)sys(SYS_epoll_pwait, poller->epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
-				_NSIG / 8);
 #ifdef SYS_epoll_pwait2
 	count = (int)sys(SYS_epoll_pwait2, poller->epoll_fd, events, EVENTS_AT_ONCE,
 			 timeout_ns < 0 ? NULL : &timeout, mask, _NSIG / 8);
@@ -452,10 +456,74 @@ static int sleep_for_events(const struct poller *poller, struct epoll_event *eve
 		return count;
 #endif
 	count = sys_ppoll(&poll, 1, timeout_ns < 0 ? NULL : &timeout, mask);
-	if (count <= 0)
+	return count <= 0 ? count : look_for_events(poller, events);
+}
+
+/* Look again and again: the number of events, 0 if none came soon, or a negative errno. */
+static int look_awake(struct poller *poller, struct epoll_event *events)
+{
+	int64_t end = clock_now() + SPIN_NS;
+	int count = 0;
+
+	for (unsigned looks = 0; !count && looks < SPIN_LOOKS_MAX && clock_now() < end; looks++)
+		count = look_for_events(poller, events);
+	if (count > 0)
+		spin_paid(&poller->spin);
+	else
+		spin_failed(&poller->spin);
+	return count;
+}
+
+/*
+ * Wait without sleeping, if what the ring has to wait for comes in quick succession. A signal that
+ * comes meanwhile must end the wait as it would end the sleep, so all are kept back: *mask is what
+ * to sleep under then, and kept is true.
+ */
+static int wait_awake(struct poller *poller, struct epoll_event *events, sigset_t *mask, bool *kept)
+{
+	uint64_t all = UINT64_MAX;
+	int count = look_for_events(poller, events);
+
+	if (count)
 		return count;
-	return (int)sys(SYS_epoll_pwait, poller->epoll_fd, events, EVENTS_AT_ONCE, 0, NULL,
-			_NSIG / 8);
+	*kept = !sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, _NSIG / 8);
+	return *kept ? look_awake(poller, events) : 0;
+}
+
+/* Is nothing to be waited for but events and timers, under the thread's own mask, and long? */
+static bool may_wait_awake(struct ring *ring, int64_t timeout_ns, const sigset_t *mask)
+{
+	const struct poller *poller = ring_poller(ring);
+
+	/* Relaxed: hints. What the pool or the kernel carries out comes when it is done. */
+	return !mask && (timeout_ns < 0 || timeout_ns > SPIN_SHORT_NS) &&
+	       spin_is_worth_it(&poller->spin) &&
+	       atomic_load_explicit(&ring->active, memory_order_relaxed) <=
+		       atomic_load_explicit(&poller->pending, memory_order_relaxed);
+}
+
+/* Wait for events: their number, or a negative errno. */
+static int wait_for_events(struct ring *ring, struct epoll_event *events, int64_t timeout_ns,
+			   const sigset_t *mask)
+{
+	struct poller *poller = ring_poller(ring);
+	bool kept = false;
+	sigset_t own;
+	int64_t begin;
+	int count = 0;
+
+	if (!timeout_ns)
+		return look_for_events(poller, events);
+	if (may_wait_awake(ring, timeout_ns, mask))
+		count = wait_awake(poller, events, &own, &kept);
+	if (!count) {
+		begin = clock_now();
+		count = sleep_for_events(poller, events, timeout_ns, kept ? &own : mask);
+		spin_slept(&poller->spin, clock_now() - begin);
+	}
+	if (kept)
+		sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, _NSIG / 8);
+	return count;
 }
 
 /*
@@ -490,7 +558,7 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 {
 	struct poller *poller = ring_poller(ring);
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int count = sleep_for_events(poller, events, timeout_ns, mask);
+	int count = wait_for_events(ring, events, timeout_ns, mask);
 	uint32_t tail, pending;
 	bool transferred;
 

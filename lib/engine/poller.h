@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "spin.h"
 #include "timers.h"
 
 struct request;
@@ -54,6 +55,9 @@ struct poller {
 	_Atomic int64_t next_expiry;
 	/* Looks in a row that found events and completed nothing. */
 	_Atomic uint32_t vain;
+
+	/* The driver's, who is one at a time (driver.present, under cq_lock). */
+	struct spin spin;
 };
 
 /* ---- submit_lock held ---- */
