@@ -91,12 +91,27 @@ bool asyncring__rw_merge(struct merge *merge, const struct request *request)
 	return true;
 }
 
-/* The requests' buffers one after another. */
+/* The requests' buffers one after another; those that adjoin in memory are one vector. */
 struct whole {
 	struct iovec vectors[MERGE_VECTORS];
 	unsigned count;
 	uint64_t bytes;
 };
+
+/*
+ * The kernel does not see by itself that buffers adjoin: a file that extends is written in 0.8 of
+ * the time from one vector of 128 KiB.
+ */
+static void add(struct whole *whole, const struct iovec *piece)
+{
+	struct iovec *last = whole->count ? &whole->vectors[whole->count - 1] : NULL;
+
+	whole->bytes += piece->iov_len;
+	if (last && (uintptr_t)last->iov_base + last->iov_len == (uintptr_t)piece->iov_base)
+		last->iov_len += piece->iov_len;
+	else
+		whole->vectors[whole->count++] = *piece;
+}
 
 static void add_up(struct whole *whole, struct request *const requests[], unsigned count)
 {
@@ -105,10 +120,8 @@ static void add_up(struct whole *whole, struct request *const requests[], unsign
 	for (unsigned i = 0; i < count; i++) {
 		const struct rw *rw = request_data(requests[i], const struct rw);
 
-		for (uint32_t j = 0; j < rw->count; j++) {
-			whole->bytes += rw->vector[j].iov_len;
-			whole->vectors[whole->count++] = rw->vector[j];
-		}
+		for (uint32_t j = 0; j < rw->count; j++)
+			add(whole, &rw->vector[j]);
 	}
 }
 
@@ -127,16 +140,15 @@ static long read_inline(const struct request *first, const struct whole *whole)
 }
 
 /* 0: it is not known what would come of it. */
-static long write_inline(const struct request *first, const struct whole *whole)
+static long write_inline(const struct request *first, unsigned count, const struct whole *whole)
 {
 	const struct rw *rw = request_data(first, const struct rw);
 	struct hint hint;
 
 	if (!asyncring__rw_file_size_unlimited(first->ring))
 		return 0;
-	if (!first->fixed_file &&
-	    (whole->count < WRITES_MIN || asyncring__hint_learn(first->fd, &hint) ||
-	     hint.kind != FILE_MEMORY || !hint.merges))
+	if (!first->fixed_file && (count < WRITES_MIN || asyncring__hint_learn(first->fd, &hint) ||
+				   hint.kind != FILE_MEMORY || !hint.merges))
 		return 0;
 	return sys_pwritev2(request_fd(first), whole->vectors, whole->count, rw->offset, 0);
 }
@@ -164,7 +176,7 @@ static long transfer_inline(struct request *const requests[], unsigned count, un
 	add_up(&whole, requests, count);
 	if (asyncring__rw_too_much(first, whole.bytes / count, whole.bytes))
 		return 0;
-	result = rw->write ? write_inline(first, &whole) : read_inline(first, &whole);
+	result = rw->write ? write_inline(first, count, &whole) : read_inline(first, &whole);
 	if (result > 0)
 		asyncring__rw_moved(first, (uint64_t)result);
 	/* The first need not be tried once more to be told so. */

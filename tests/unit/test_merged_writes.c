@@ -24,7 +24,8 @@ extern _Atomic bool asyncring__merges_nothing;
 
 static struct asyncring ring;
 static struct support_gate gate, lone_gate; /* for all calls; for those with one vector */
-static unsigned char data[FILE_BYTES];
+/* The same bytes in two places: what comes from both in turn adjoins nowhere in memory. */
+static unsigned char data[FILE_BYTES], again[FILE_BYTES];
 static int file;
 static char path[] = "/tmp/asyncring-merged-XXXXXX";
 
@@ -92,9 +93,10 @@ static void hold_lane(void)
 
 static struct asyncring_sqe *queue(uint64_t offset, size_t length, uint64_t user_data)
 {
+	const unsigned char *from = user_data % 2 ? again : data;
 	struct asyncring_sqe *sqe = support_sqe(&ring);
 
-	asyncring_prep_write(sqe, file, data + offset, (unsigned)length, offset);
+	asyncring_prep_write(sqe, file, from + offset, (unsigned)length, offset);
 	sqe->flags |= ASYNCRING_SQE_ASYNC;
 	sqe->user_data = user_data;
 	return sqe;
@@ -155,7 +157,7 @@ static void writes_in_a_row_make_one_call(void **state)
 
 static void vectors_and_buffers_go_together(void **state)
 {
-	struct iovec parts[2] = {{data + BLOCK, 100}, {data + BLOCK + 100, BLOCK - 100}};
+	struct iovec parts[2] = {{again + BLOCK, 100}, {data + BLOCK + 100, BLOCK - 100}};
 	struct asyncring_sqe *sqe;
 	int results[4];
 
@@ -167,14 +169,46 @@ static void vectors_and_buffers_go_together(void **state)
 	asyncring_prep_writev(sqe, file, parts, 2, BLOCK);
 	sqe->flags |= ASYNCRING_SQE_ASYNC;
 	sqe->user_data = 1;
-	queue(2 * BLOCK, 1, 2);
-	queue(2 * BLOCK + 1, BLOCK - 1, 3);
+	queue(2 * BLOCK, 1, 2)->addr = (uintptr_t)again + 2 * BLOCK;
+	queue(2 * BLOCK + 1, BLOCK - 1, 3)->addr = (uintptr_t)data + 2 * BLOCK + 1;
 	run(4, results);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(results[i], i < 2 ? BLOCK : i == 2 ? 1 : BLOCK - 1);
 	assert_int_equal(atomic_load(&calls), 1);
 	assert_int_equal(atomic_load(&vectors_seen), 5);
 	assert_written(0, (size_t)3 * BLOCK);
+}
+
+/* One vector for what lies side by side in memory, too: the results are dealt out all the same. */
+static void buffers_that_adjoin_are_one(void **state)
+{
+	int results[8];
+
+	(void)state;
+	forget();
+	hold_lane();
+	for (unsigned i = 0; i < 8; i++)
+		queue((uint64_t)i * BLOCK, BLOCK, i)->addr = (uintptr_t)data + (uint64_t)i * BLOCK;
+	run(8, results);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(results[i], BLOCK);
+	assert_int_equal(atomic_load(&calls), 1);
+	assert_int_equal(atomic_load(&vectors_seen), 1);
+	assert_written(0, (size_t)8 * BLOCK);
+	/* The disk ends within the third. */
+	forget();
+	atomic_store(&fault_at, 2 * BLOCK + 100);
+	atomic_store(&fault_errno, ENOSPC);
+	hold_lane();
+	for (unsigned i = 0; i < 4; i++)
+		queue((uint64_t)i * BLOCK, BLOCK, i)->addr = (uintptr_t)data + (uint64_t)i * BLOCK;
+	run(4, results);
+	assert_int_equal(results[0], BLOCK);
+	assert_int_equal(results[1], BLOCK);
+	assert_int_equal(results[2], 100);
+	assert_int_equal(results[3], -ENOSPC);
+	assert_written(0, (size_t)2 * BLOCK + 100);
+	forget();
 }
 
 /* They have their buffers since they were tried inline. */
@@ -254,7 +288,7 @@ static void calls_are_bounded(void **state)
 	forget();
 	hold_lane();
 	for (unsigned i = 0; i < PAIRS; i++) {
-		static struct iovec pair[2] = {{data, 10}, {data + 10, 20}};
+		static struct iovec pair[2] = {{data, 10}, {again + 10, 20}};
 		struct asyncring_sqe *sqe = queue(0, 0, i);
 
 		asyncring_prep_writev(sqe, file, pair, 2, (uint64_t)i * 30);
@@ -564,6 +598,7 @@ struct outcome {
 static void queue_random(struct support_random *random, uint64_t *offset, unsigned name)
 {
 	static struct iovec vectors[STEPS][3];
+	static unsigned char *ends[STEPS]; /* of the buffers; the next one may begin there */
 	unsigned length = support_below(random, 3) ? 1 + support_below(random, 600)
 						   : support_below(random, 2 * BLOCK);
 	struct asyncring_sqe *sqe;
@@ -575,6 +610,9 @@ static void queue_random(struct support_random *random, uint64_t *offset, unsign
 		*offset -= 300;
 	/* Not what belongs there: overlapping writes must be seen to differ. */
 	from = data + support_below(random, FILE_BYTES / 2);
+	if (name && !support_below(random, 3) && ends[name - 1] < data + FILE_BYTES / 2)
+		from = ends[name - 1];
+	ends[name] = from + length;
 	if (!support_below(random, 25))
 		from = (unsigned char *)8;
 	sqe = queue(0, length, name);
@@ -651,7 +689,7 @@ static int setup(void **state)
 	support_bound(120);
 	atomic_store(&asyncring__waiters_only_wait, true);
 	for (size_t i = 0; i < FILE_BYTES; i++)
-		data[i] = support_byte(i);
+		data[i] = again[i] = support_byte(i);
 	signal(SIGXFSZ, SIG_IGN);
 	file = mkostemp(path, O_CLOEXEC);
 	atomic_store(&fault_at, -1);
@@ -672,6 +710,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_in_a_row_make_one_call),
 		cmocka_unit_test(vectors_and_buffers_go_together),
+		cmocka_unit_test(buffers_that_adjoin_are_one),
 		cmocka_unit_test(registered_buffers_go_together),
 		cmocka_unit_test(others_make_calls_of_their_own),
 		cmocka_unit_test(calls_are_bounded),
