@@ -165,6 +165,7 @@ pid_t bench_load_start(const struct load *load)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "bench-load"); /* for bench/profile */
 	_exit(generate(load) ? 0 : 1);
 }
 
