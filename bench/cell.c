@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -179,6 +180,7 @@ static void measure_child(const struct cell *cell, struct measurement *measureme
 	struct driver driver;
 	long reads;
 
+	prctl(PR_SET_NAME, cell->engine->name); /* for bench/profile */
 	if (measure_otherwise(cell, measurement))
 		return;
 	measurement->error = open_cell(cell, &driver, &measurement->message);

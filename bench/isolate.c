@@ -24,7 +24,6 @@ int bench_isolate(void (*function)(const void *argument, void *outcome), const v
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, "bench-cell"); /* for bench/profile */
 		alarm(limit);
 		function(argument, shared);
 		_exit(0);
