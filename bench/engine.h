@@ -108,6 +108,13 @@ struct engine {
 	 */
 	int (*reap)(void *state, unsigned at_least, struct completion *completions);
 
+	/*
+	 * Where NOPs are supported: count of them, at most depth, submitted and awaited together as
+	 * in a program that does just that. They cost too little to be measured with what submit
+	 * and reap add. Every result and user_data is checked; -EIO for one that is not right.
+	 */
+	int (*nops)(void *state, unsigned count);
+
 	/* Nothing is in flight. */
 	void (*close)(void *state);
 

@@ -151,6 +151,7 @@ static json_t *run_json(const struct run *run)
 	add_real(json, "cpu_share_of_others", run->foreign);
 	add_real(json, "harness_ns_at_depth_32", run->harness_deep);
 	add_real(json, "harness_ns_at_depth_1", run->harness_single);
+	add_real(json, "harness_ns_of_nop", run->harness_nop);
 	add_real(json, "harness_ns_of_latency", run->harness_latency);
 	for (unsigned i = 0; i < run->column_count; i++)
 		json_array_append_new(columns, column_json(&run->columns[i]));

@@ -161,10 +161,10 @@ void bench_report_tables(const struct run *run, FILE *out)
 		machine->processor, machine->memory_mib, machine->filesystem, machine->load);
 	fprintf(out,
 		"Medians of %u rounds of %g s. A system call takes %.0f ns. The harness itself takes "
-		"%.1f ns\nper operation (one at a time: %.1f ns), which is in every figure. Others used "
-		"%.0f %% of the\nmachine's CPU time meanwhile.\n",
+		"%.1f ns\nper operation (one at a time: %.1f ns; of a NOP in a batch: %.1f ns), which is "
+		"in every figure.\nOthers used %.0f %% of the machine's CPU time meanwhile.\n",
 		run->options->rounds, run->options->seconds, machine->system_call,
-		run->harness_deep, run->harness_single, run->foreign * 100);
+		run->harness_deep, run->harness_single, run->harness_nop, run->foreign * 100);
 	print_ratios(run, FIGURE_TIME, "Time", out);
 	print_ratios(run, FIGURE_CPU, "CPU", out);
 	for (unsigned i = 0; i < run->column_count; i++) {

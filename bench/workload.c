@@ -17,14 +17,12 @@ const struct workload bench_workloads[] = {
 		.title = "NOPs, 32 submitted and awaited together",
 		.kind = OPERATION_NOP,
 		.depth = 32,
-		.wait_for = 32,
 	},
 	{
 		.name = "nop-b1",
 		.title = "NOPs, one at a time",
 		.kind = OPERATION_NOP,
 		.depth = 1,
-		.wait_for = 1,
 	},
 	{
 		.name = "nop-sqpoll-b32",
@@ -32,7 +30,6 @@ const struct workload bench_workloads[] = {
 		.engines = ENGINE_OURS " io_uring",
 		.kind = OPERATION_NOP,
 		.depth = 32,
-		.wait_for = 32,
 		.watched = true,
 	},
 	{

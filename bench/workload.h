@@ -43,7 +43,7 @@ struct workload {
 	enum file_id file;
 	enum file_state state;
 	enum access_order order;
-	unsigned depth;	   /* operations in flight; connections; timers */
+	unsigned depth;	   /* operations in flight; NOPs of a batch; connections; timers */
 	unsigned wait_for; /* completions waited for at a time; what else is there is taken too */
 	unsigned length;   /* bytes per operation */
 	unsigned iovecs;
