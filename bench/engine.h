@@ -125,6 +125,9 @@ struct engine {
 /* The engine whose columns the tables compare with all others. */
 #define ENGINE_OURS "asyncring"
 
+/* What ours makes system calls for, without the library around them: nobody's peer. */
+#define ENGINE_FLOOR "floor"
+
 /* In the order of the tables' columns; ends with NULL. */
 extern const struct engine *const bench_engines[];
 
@@ -133,6 +136,7 @@ extern const struct engine bench_engine_null;
 
 extern const struct engine bench_engine_asyncring;
 extern const struct engine bench_engine_epoll;
+extern const struct engine bench_engine_floor;
 extern const struct engine bench_engine_io_uring;
 extern const struct engine bench_engine_libaio;
 extern const struct engine bench_engine_libuv;

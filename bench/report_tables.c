@@ -11,6 +11,11 @@ static bool is_ours(const struct engine *engine)
 	return strcmp(engine->name, ENGINE_OURS) == 0;
 }
 
+static bool is_peer(const struct engine *engine)
+{
+	return !is_ours(engine) && strcmp(engine->name, ENGINE_FLOOR) != 0;
+}
+
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure)
 {
 	double least = 0;
@@ -20,7 +25,7 @@ int bench_best_peer(const struct run *run, const struct row *row, enum figure fi
 		const struct cell_result *result = &row->results[i];
 		double median;
 
-		if (is_ours(run->columns[i].engine) || !bench_measured(result))
+		if (!is_peer(run->columns[i].engine) || !bench_measured(result))
 			continue;
 		median = bench_median(result, figure);
 		if (best < 0 || median < least) {
@@ -69,7 +74,9 @@ static void print_cell(const struct cell_result *result, enum figure figure, dou
 
 static void print_ratios(const struct run *run, enum figure figure, const char *title, FILE *out)
 {
-	fprintf(out, "\n%s per operation, ratio to the best peer (1.00; lower is better):\n\n",
+	fprintf(out,
+		"\n%s per operation, ratio to the best peer (1.00; lower is better); the floor is the "
+		"same\nsystem calls as asyncring's with nothing around them, and no peer:\n\n",
 		title);
 	print_head(run, out);
 	for (unsigned r = 0; r < run->row_count; r++) {

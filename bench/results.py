@@ -6,6 +6,8 @@ import statistics
 import sys
 
 OURS = "asyncring"
+# The system calls ours makes, with nothing around them. No peer.
+FLOOR = "floor"
 FORMAT = 1
 
 # Rounds that lie further apart than this, relative to their median, disagree.
@@ -47,7 +49,7 @@ def cells(workload):
 
 
 def peers(workload):
-    return {name: cell for name, cell in cells(workload).items() if name != OURS}
+    return {name: cell for name, cell in cells(workload).items() if name not in (OURS, FLOOR)}
 
 
 def median(cell, figure):
@@ -69,9 +71,9 @@ def best_peer(workload, figure):
     return min(peers(workload), key=lambda name: median(peers(workload)[name], figure), default=None)
 
 
-def ratio(workload, figure, peer):
-    """Ours to that peer's; None where one of them has no figures, or none that can be divided by."""
-    ours, theirs = cells(workload).get(OURS), peers(workload).get(peer)
+def ratio(workload, figure, other):
+    """Ours to that one's; None where one of them has no figures, or none that can be divided by."""
+    ours, theirs = cells(workload).get(OURS), cells(workload).get(other)
     if not ours or not theirs or median(theirs, figure) <= 0:
         return None
     return median(ours, figure) / median(theirs, figure)

@@ -55,6 +55,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "cached-random-d1",
@@ -66,6 +67,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "cached-sequential-d32",
@@ -77,6 +79,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "cached-readv-d32",
@@ -89,6 +92,7 @@ const struct workload bench_workloads[] = {
 		.length = 4 * BLOCK,
 		.iovecs = 4,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "pool-read-d32",
@@ -102,6 +106,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 32,
+		.floored = true,
 	},
 	{
 		.name = "write-sequential-d32",
@@ -115,6 +120,7 @@ const struct workload bench_workloads[] = {
 		.length = BLOCK,
 		.descriptors = 1,
 		.once = true,
+		.floored = true,
 	},
 	{
 		.name = "cold-random-d32",
@@ -143,6 +149,7 @@ const struct workload bench_workloads[] = {
 		.descriptors = 1,
 		.once = true,
 		.sleeps = true,
+		.floored = true,
 	},
 	{
 		.name = "mixed-random-d32",
@@ -196,6 +203,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "tmpfs-write-d32",
@@ -208,6 +216,7 @@ const struct workload bench_workloads[] = {
 		.wait_for = 1,
 		.length = BLOCK,
 		.descriptors = 1,
+		.floored = true,
 	},
 	{
 		.name = "append-fsync-d8",
@@ -300,5 +309,7 @@ bool bench_workload_fits(const struct workload *workload, const struct engine *e
 		needed |= SUPPORTS(OPERATION_FSYNC);
 	if ((engine->supported & needed) != needed)
 		return false;
+	if (strcmp(engine->name, ENGINE_FLOOR) == 0)
+		return workload->floored;
 	return !workload->engines || listed(workload->engines, engine->name);
 }

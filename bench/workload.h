@@ -54,6 +54,7 @@ struct workload {
 	bool sleeps;  /* the operations wait for a device */
 	bool tcp;     /* connections: over the loopback device, not UNIX sockets */
 	bool watched; /* submitted without a call: a thread looks (SQPOLL) */
+	bool floored; /* ours are system calls of the thread that submits or waits, alone */
 	bool oneshot; /* connections: each receive is asked for, where there is another way */
 };
 
