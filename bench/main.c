@@ -13,6 +13,7 @@
 #include "cell.h"
 #include "curves.h"
 #include "files.h"
+#include "footprint.h"
 #include "heap.h"
 #include "network.h"
 #include "options.h"
@@ -342,6 +343,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	run->options = &options;
+	bench_descriptors_raise();
 	if (options.list) {
 		list(run);
 		free(run);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "footprint.h"
 #include "isolate.h"
 #include "probe.h"
 
@@ -27,6 +28,7 @@ struct points {
 	double share; /* of the seconds per cell */
 	unsigned count;
 	unsigned x[POINTS_MAX];
+	unsigned descriptors; /* that each of x takes; no x is larger than the limit permits */
 };
 
 /* One of a probe's values at one x. Those of one probe and x stand together. */
@@ -80,8 +82,8 @@ static const struct curve_plan curve_plans[] = {
 static const struct points points[] = {
 	{"flight-polls", 1, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
 	{"flight-timeouts", 1, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
-	{"files-plain", 0.6, 5, {1, 10, 100, 1000, 8000}},
-	{"files-registered", 0.6, 5, {1, 10, 100, 1000, 8000}},
+	{"files-plain", 0.6, 5, {1, 10, 100, 1000, 10000}, 2},
+	{"files-registered", 0.6, 5, {1, 10, 100, 1000, 10000}, 2},
 	{"submitters-nops", 0.6, 7, {1, 2, 4, 8, 16, 32, 64}},
 	{"submitters-reads", 0.6, 7, {1, 2, 4, 8, 16, 32, 64}},
 	{"producers-messages", 0.6, 6, {1, 2, 4, 8, 16, 32}},
@@ -126,6 +128,9 @@ static const struct fact_plan fact_plans[] = {
 	{"loaded-read", 1, 5, "loaded-same-ring-ratio-p99",
 	 "99th percentile, times that of an idle machine", ""},
 };
+
+/* Besides those that x takes. */
+#define OTHER_DESCRIPTORS 100U
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -319,6 +324,18 @@ static void add_site(struct site *sites, unsigned *count, struct site site)
 		sites[(*count)++] = site;
 }
 
+/* Rounded down, or it would look more exact than it is. */
+static unsigned possible_x(const struct points *at, unsigned x)
+{
+	unsigned long limit = bench_descriptors_limit();
+	unsigned long most = limit > OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : 0;
+
+	if (!at->descriptors || x <= most / at->descriptors)
+		return x;
+	most /= at->descriptors;
+	return (unsigned)(most >= 100 ? most - most % 100 : most);
+}
+
 static unsigned find_sites(const struct run *run, struct site *sites)
 {
 	unsigned count = 0;
@@ -331,7 +348,8 @@ static unsigned find_sites(const struct run *run, struct site *sites)
 				continue;
 			for (unsigned k = 0; k < points[j].count; k++)
 				add_site(sites, &count,
-					 (struct site){plan->probe, points[j].x[k],
+					 (struct site){plan->probe,
+						       possible_x(&points[j], points[j].x[k]),
 						       points[j].share});
 		}
 	}
