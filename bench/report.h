@@ -49,7 +49,8 @@ struct run {
 	unsigned fact_count;
 };
 
-/* The column of the best engine but ours and the floor, or -1 where no other has figures. */
+/* The column of the engine with the least median but ours and the floor, or -1 where no other has
+ * figures. */
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure);
 
 void bench_report_tables(const struct run *run, FILE *out);

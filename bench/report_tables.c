@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* A cell whose rounds lie further apart than this, relative to the median, is marked. */
-#define NOISY 0.3
+/* A cell the middle half of whose rounds lies further apart than this is marked. */
+#define NOISY 0.15
 
 static bool is_ours(const struct engine *engine)
 {
@@ -53,22 +53,25 @@ static void print_head(const struct run *run, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_cell(const struct cell_result *result, enum figure figure, double best, FILE *out)
+/* What it needs of what the peer needs; where there is no peer, in nanoseconds. */
+static void print_cell(const struct cell_result *result, const struct cell_result *peer,
+		       enum figure figure, FILE *out)
 {
-	bool noisy = bench_spread(result, figure) > NOISY;
-	double median = bench_median(result, figure);
-	double ratio = median / best;
+	double ratio;
 	char text[32];
 
-	if (!result->applies)
+	if (!result->applies) {
 		snprintf(text, sizeof(text), "-");
-	else if (!bench_measured(result))
+	} else if (!bench_measured(result)) {
 		snprintf(text, sizeof(text), "failed");
-	else if (best <= 0)
-		snprintf(text, sizeof(text), "%.0f ns%s", median, noisy ? "~" : " ");
-	else
+	} else if (!peer) {
+		snprintf(text, sizeof(text), "%.0f ns%s", bench_median(result, figure),
+			 bench_spread(result, figure) > NOISY ? "~" : " ");
+	} else {
+		ratio = bench_ratio(result, peer, figure);
 		snprintf(text, sizeof(text), "%.*f%s", ratio < 10 ? 2 : 1, ratio,
-			 noisy ? "~" : " ");
+			 bench_ratio_spread(result, peer, figure) > NOISY ? "~" : " ");
+	}
 	fprintf(out, " %13s |", text);
 }
 
@@ -81,18 +84,16 @@ static void print_ratios(const struct run *run, enum figure figure, const char *
 	print_head(run, out);
 	for (unsigned r = 0; r < run->row_count; r++) {
 		const struct row *row = &run->rows[r];
-		int peer = bench_best_peer(run, row, figure);
-		double best = 0;
+		int best = bench_best_peer(run, row, figure);
+		const struct cell_result *peer = best < 0 ? NULL : &row->results[best];
 		char text[64] = "-";
 
-		if (peer >= 0) {
-			best = bench_median(&row->results[peer], figure);
-			snprintf(text, sizeof(text), "%s %.0f", run->columns[peer].engine->name,
-				 best);
-		}
+		if (peer)
+			snprintf(text, sizeof(text), "%s %.0f", run->columns[best].engine->name,
+				 bench_median(peer, figure));
 		fprintf(out, "| %-21s | %18s |", row->workload->name, text);
 		for (unsigned i = 0; i < run->column_count; i++)
-			print_cell(&row->results[i], figure, best, out);
+			print_cell(&row->results[i], peer, figure, out);
 		fputc('\n', out);
 	}
 }
@@ -178,6 +179,9 @@ void bench_report_tables(const struct run *run, FILE *out)
 		if (is_ours(run->columns[i].engine) && !run->columns[i].absent)
 			print_counters(run, i, out);
 	}
-	fprintf(out, "\n~ the rounds of this cell lie more than %.0f %% apart\n", NOISY * 100);
+	fprintf(out,
+		"\nA ratio is the median of the rounds' ratios, each of what was measured in the same "
+		"round.\n~ the middle half of these lies more than %.0f %% apart\n",
+		NOISY * 100);
 	print_missing(run, out);
 }
