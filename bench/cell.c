@@ -137,7 +137,7 @@ static int verify(struct driver *driver, const struct file *file)
 	if (driver->limit > VERIFY_OPERATIONS)
 		driver->limit = VERIFY_OPERATIONS;
 	error = bench_driver_start(driver);
-	while (!error && count >= 0 && driver->in_flight)
+	while (!error && count >= 0 && bench_driver_busy(driver))
 		count = bench_driver_turn(driver);
 	if (error || count < 0)
 		return error ? error : count;

@@ -48,7 +48,7 @@ static void prepare_data(struct operation *operation)
 {
 	if (operation->kind == OPERATION_WRITE)
 		bench_content_fill(operation->buffer, operation->length, operation->offset);
-	else if (operation->kind != OPERATION_NOP)
+	else
 		memset(operation->buffer, 0xa5, operation->length);
 }
 
@@ -145,10 +145,24 @@ static int submit(struct driver *driver, unsigned in_flight, unsigned batched)
 	return error ? fail(driver, error, "submitting") : 0;
 }
 
+/* Nothing stays in flight from one turn to the next. */
+static int nop_turn(struct driver *driver)
+{
+	unsigned depth = driver->workload->depth;
+	int error = driver->engine->nops(driver->state, depth);
+
+	if (error)
+		return fail(driver, error, "a batch of NOPs");
+	driver->next += depth;
+	return (int)depth;
+}
+
 int bench_driver_start(struct driver *driver)
 {
 	unsigned batched = 0;
 
+	if (driver->workload->kind == OPERATION_NOP)
+		return 0;
 	while (batched < driver->workload->depth && !bench_driver_exhausted(driver)) {
 		prepare(driver, &driver->operations[batched]);
 		driver->batch[batched] = &driver->operations[batched];
@@ -164,6 +178,8 @@ int bench_driver_turn(struct driver *driver)
 	unsigned batched = 0, halves = 0;
 	int count, error;
 
+	if (driver->workload->kind == OPERATION_NOP)
+		return nop_turn(driver);
 	if (at_least > in_flight)
 		at_least = in_flight;
 	count = driver->engine->reap(driver->state, at_least, driver->completions);

@@ -56,7 +56,7 @@ int bench_driver_open(struct driver *driver, const struct engine *engine,
 /* From now on latencies can be taken. Before the start. */
 int bench_driver_note_times(struct driver *driver);
 
-/* Submits the first operations. */
+/* Submits the first operations, unless they are NOPs: a turn is a whole batch of these. */
 int bench_driver_start(struct driver *driver);
 
 /* Waits for completions and submits as many new operations: returns how many have finished. */
@@ -70,6 +70,12 @@ uint64_t bench_driver_offset(const struct driver *driver, uint64_t n);
 
 /* Nothing is in flight, or a call has failed and the process is about to end. */
 void bench_driver_close(struct driver *driver);
+
+/* There are turns left. */
+static inline bool bench_driver_busy(const struct driver *driver)
+{
+	return driver->in_flight || driver->next < driver->limit;
+}
 
 static inline bool bench_driver_exhausted(const struct driver *driver)
 {

@@ -108,6 +108,13 @@ struct engine {
 	 */
 	int (*reap)(void *state, unsigned at_least, struct completion *completions);
 
+	/*
+	 * Where NOPs are supported: count of them, at most depth, submitted and awaited together as
+	 * in a program that does just that. They cost too little to be measured with what submit
+	 * and reap add. Every result and user_data is checked; -EIO for one that is not right.
+	 */
+	int (*nops)(void *state, unsigned count);
+
 	/* Nothing is in flight. */
 	void (*close)(void *state);
 
@@ -118,6 +125,9 @@ struct engine {
 /* The engine whose columns the tables compare with all others. */
 #define ENGINE_OURS "asyncring"
 
+/* What ours makes system calls for, without the library around them: nobody's peer. */
+#define ENGINE_FLOOR "floor"
+
 /* In the order of the tables' columns; ends with NULL. */
 extern const struct engine *const bench_engines[];
 
@@ -126,6 +136,7 @@ extern const struct engine bench_engine_null;
 
 extern const struct engine bench_engine_asyncring;
 extern const struct engine bench_engine_epoll;
+extern const struct engine bench_engine_floor;
 extern const struct engine bench_engine_io_uring;
 extern const struct engine bench_engine_libaio;
 extern const struct engine bench_engine_libuv;

@@ -15,6 +15,7 @@
 struct ring_engine {
 	struct io_uring ring;
 	unsigned depth;
+	uint64_t nops;
 	bool watched; /* completions are looked for, too: no call at all */
 };
 
@@ -47,9 +48,6 @@ static int ring_open(void **state, const struct engine_setup *setup)
 static int prepare(struct io_uring_sqe *sqe, const struct operation *operation)
 {
 	switch (operation->kind) {
-	case OPERATION_NOP:
-		io_uring_prep_nop(sqe);
-		return 0;
 	case OPERATION_READ:
 		io_uring_prep_read(sqe, operation->fd, operation->buffer, operation->length,
 				   operation->offset);
@@ -120,6 +118,45 @@ static int ring_reap(void *state, unsigned at_least, struct completion *completi
 	return (int)count;
 }
 
+/* No user_data comes again, so what belongs to another batch makes the sum a wrong one. */
+static int ring_nops(void *state, unsigned count)
+{
+	struct ring_engine *engine = state;
+	struct io_uring *ring = &engine->ring;
+	uint64_t first = engine->nops, sum = 0;
+	unsigned done = 0;
+	int failed = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+		if (!sqe)
+			return -EBUSY;
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_data64(sqe, first + i);
+	}
+	while (done < count) {
+		int result = engine->watched ? submit_and_look(ring, count - done)
+					     : io_uring_submit_and_wait(ring, count - done);
+		struct io_uring_cqe *cqe;
+		unsigned head, seen = 0;
+
+		if (result < 0 && result != -EINTR)
+			return result;
+		io_uring_for_each_cqe (ring, head, cqe) {
+			failed |= cqe->res;
+			sum += cqe->user_data;
+			seen++;
+		}
+		io_uring_cq_advance(ring, seen);
+		done += seen;
+	}
+	engine->nops += count;
+	if (failed || done != count || sum != count * first + count * (count - 1ULL) / 2)
+		return -EIO;
+	return 0;
+}
+
 static void ring_close(void *state)
 {
 	struct ring_engine *engine = state;
@@ -152,5 +189,6 @@ const struct engine bench_engine_io_uring = {
 	.open = ring_open,
 	.submit = ring_submit,
 	.reap = ring_reap,
+	.nops = ring_nops,
 	.close = ring_close,
 };

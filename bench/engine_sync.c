@@ -92,6 +92,13 @@ static int immediate_reap(void *state, unsigned at_least, struct completion *com
 	return (int)count;
 }
 
+static int null_nops(void *state, unsigned count)
+{
+	(void)state;
+	(void)count;
+	return 0;
+}
+
 static void immediate_close(void *state)
 {
 	free(state);
@@ -112,5 +119,6 @@ const struct engine bench_engine_null = {
 	.open = immediate_open,
 	.submit = null_submit,
 	.reap = immediate_reap,
+	.nops = null_nops,
 	.close = immediate_close,
 };

@@ -36,6 +36,7 @@ const struct engine bench_engine_libuv = {
 #endif
 
 const struct engine *const bench_engines[] = {
-	&bench_engine_asyncring, &bench_engine_io_uring, &bench_engine_libaio, &bench_engine_sync,
-	&bench_engine_posix_aio, &bench_engine_libuv,	 &bench_engine_epoll,  NULL,
+	&bench_engine_asyncring, &bench_engine_io_uring,  &bench_engine_libaio,
+	&bench_engine_sync,	 &bench_engine_posix_aio, &bench_engine_libuv,
+	&bench_engine_epoll,	 &bench_engine_floor,	  NULL,
 };

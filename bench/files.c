@@ -227,8 +227,12 @@ static int make_cold(const struct file *file, struct message *message)
 	return check_state(file, STATE_COLD, message);
 }
 
-/* A description of its own, without readahead: that would fetch what is to stay cold. */
-static int warm_stretches(const struct file *file)
+/*
+ * What is to be cold is dropped and the rest read, stretch by stretch; most of that is there still,
+ * from the round before. A description of its own, without readahead: that would fetch what is to
+ * stay cold.
+ */
+static int mix_stretches(const struct file *file)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int fd = bench_file_reopen(file, O_RDONLY);
@@ -238,8 +242,13 @@ static int warm_stretches(const struct file *file)
 	if (!error)
 		error = -posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	for (uint64_t offset = 0; !error && offset < file->size; offset += STRETCH * page) {
+		off_t cold = (off_t)(offset + STRETCH_WARM * page);
+
 		if (pread(fd, buffer, STRETCH_WARM * page, (off_t)offset) < 0)
 			error = -errno;
+		else
+			error = -posix_fadvise(fd, cold, (STRETCH - STRETCH_WARM) * page,
+					       POSIX_FADV_DONTNEED);
 	}
 	free(buffer);
 	if (fd >= 0)
@@ -247,13 +256,17 @@ static int warm_stretches(const struct file *file)
 	return error;
 }
 
+/* Pages that were read together before may only go together: then all of it is dropped first. */
 static int make_mixed(const struct file *file, struct message *message)
 {
-	int error = make_cold(file, message);
+	int error = fdatasync(file->fd) ? -errno : mix_stretches(file);
 
-	if (error)
-		return error;
-	error = warm_stretches(file);
+	if (!error && check_state(file, STATE_MIXED, message)) {
+		error = make_cold(file, message);
+		if (error)
+			return error;
+		error = mix_stretches(file);
+	}
 	if (error)
 		return fail(message, error, "reading parts of the file into the page cache");
 	return check_state(file, STATE_MIXED, message);

@@ -14,7 +14,16 @@ int bench_descriptors(void);
 /* How often threads of the process but this one have been switched to. */
 long bench_switches(void);
 
-/* So many descriptors may be open from now on. 0 or -EMFILE. */
-int bench_descriptors_allow(unsigned count);
+/*
+ * Before anything is measured: this process and its children may have as many descriptors as all of
+ * it takes, whatever the shell's limits, or as many as the hard limit allows that it may not raise.
+ */
+void bench_descriptors_raise(void);
+
+/* How many descriptors the process may have. */
+unsigned long bench_descriptors_limit(void);
+
+/* Whether these are enough: 0 or -EMFILE. */
+int bench_descriptors_check(unsigned count);
 
 #endif

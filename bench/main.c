@@ -13,6 +13,7 @@
 #include "cell.h"
 #include "curves.h"
 #include "files.h"
+#include "footprint.h"
 #include "heap.h"
 #include "network.h"
 #include "options.h"
@@ -77,11 +78,11 @@ static void choose_rows(struct run *run)
 }
 
 /* What the driver adds to each operation, at the given depth; with or without latencies taken. */
-static double harness_cost(unsigned depth, struct histogram *latencies)
+static double harness_cost(enum operation_kind kind, unsigned depth, struct histogram *latencies)
 {
 	const struct workload workload = {
 		.name = "harness",
-		.kind = OPERATION_READ,
+		.kind = kind,
 		.order = ORDER_SCATTERED,
 		.depth = depth,
 		.wait_for = 1,
@@ -275,9 +276,10 @@ static void carry_out(struct run *run)
 
 	bench_machine_describe(&run->machine, run->options->directory);
 	run->allocations_counted = bench_heap_counts();
-	run->harness_deep = harness_cost(32, NULL);
-	run->harness_single = harness_cost(1, NULL);
-	run->harness_latency = harness_cost(1, latencies) - run->harness_single;
+	run->harness_deep = harness_cost(OPERATION_READ, 32, NULL);
+	run->harness_single = harness_cost(OPERATION_READ, 1, NULL);
+	run->harness_nop = harness_cost(OPERATION_NOP, 32, NULL);
+	run->harness_latency = harness_cost(OPERATION_READ, 1, latencies) - run->harness_single;
 	bench_machine_usage(&before);
 	run_all(run);
 	bench_machine_usage(&after);
@@ -341,6 +343,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	run->options = &options;
+	bench_descriptors_raise();
 	if (options.list) {
 		list(run);
 		free(run);

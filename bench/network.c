@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "footprint.h"
 #include "heap.h"
 #include "load.h"
 #include "meter.h"
@@ -41,27 +41,15 @@ static int fail(struct measurement *measurement, int error, const char *what)
 	return error;
 }
 
-/* As many descriptors as this process can have. */
-static rlim_t descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return 0;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	return limit.rlim_cur;
-}
-
 int bench_network_possible(const struct workload *workload, struct message *message)
 {
-	rlim_t limit = descriptors();
+	unsigned long limit = bench_descriptors_limit();
 
 	if (limit >= workload->depth + OTHER_DESCRIPTORS)
 		return 0;
 	snprintf(message->text, sizeof(message->text),
-		 "%u connections need %u descriptors, and this process may have %llu",
-		 workload->depth, workload->depth + OTHER_DESCRIPTORS, (unsigned long long)limit);
+		 "%u connections need %u descriptors, and this process may have %lu",
+		 workload->depth, workload->depth + OTHER_DESCRIPTORS, limit);
 	return -EMFILE;
 }
 
@@ -132,7 +120,7 @@ static int begin(struct server *server, struct measurement *measurement)
 	bool accepts = workload->kind == OPERATION_ACCEPT;
 	struct service_setup setup = {
 		.oneshot = workload->oneshot,
-		.registered = 2 * workload->depth + OTHER_DESCRIPTORS > descriptors(),
+		.registered = 2 * workload->depth + OTHER_DESCRIPTORS > bench_descriptors_limit(),
 		.latency = workload->kind == OPERATION_WAKE ? &server->latency : NULL,
 	};
 	int error = listen_somewhere(server, &load);

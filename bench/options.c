@@ -19,25 +19,26 @@ static const char help[] =
 	"\n"
 	"  -e, --engine=GLOBS    only these engines, as in 'asyncring,lib*' (default: all)\n"
 	"  -w, --workload=GLOBS  only these workloads and curves, as in 'nop-*,*-d1' (default: all)\n"
-	"  -r, --rounds=N        rounds of each cell, whose median counts (default: 5)\n"
-	"  -s, --seconds=S       seconds per cell and round (default: 0.25)\n"
+	"  -r, --rounds=N        rounds of each cell, whose median counts (default: 13)\n"
+	"  -s, --seconds=S       seconds per cell and round (default: 0.08)\n"
 	"      --latency-rounds=N  rounds of each cell after these in which each operation's latency\n"
-	"                        is taken; 0 for none (default: 2)\n"
+	"                        is taken; 0 for none (default: 4)\n"
 	"      --curve-rounds=N  rounds of each point of the curves, throughput against operations in\n"
 	"                        flight or connections; 0 for none (default: 3)\n"
 	"  -d, --dir=DIR         where to make the test files: on the file system to be measured,\n"
 	"                        with 2 GiB free (default: the current directory)\n"
 	"      --tmpfs=DIR       a directory on a tmpfs (default: /dev/shm)\n"
 	"  -j, --json=FILE       write every round, and the machine it ran on, to FILE as JSON\n"
-	"  -q, --quick           3 rounds of 0.05 s, one of latencies, curves and a smaller file: for\n"
+	"  -q, --quick           5 rounds of 0.02 s, one of latencies, curves and a smaller file: for\n"
 	"                        a first look, under 2 minutes\n"
 	"  -l, --list            list engines and workloads\n"
 	"  -h, --help            this text\n"
 	"\n"
 	"Connections are served by the engine; the other end is a process of its own, one thread of\n"
 	"plain epoll, whose time is in no figure but takes a processor. Each connection needs a\n"
-	"descriptor in both (ulimit -n): with less than two to spare, rings register them.\n"
-	"Timers are a million in rounds of half a second or more, and fewer in shorter ones.\n"
+	"descriptor in both: the limit (ulimit -n) is raised as far as is permitted, and with less\n"
+	"than two for each to spare, rings register them.\n"
+	"Timers are 200,000 in rounds of 0.08 seconds or more, and fewer in shorter ones.\n"
 	"\n"
 	"Every engine's data is verified before it is timed; one that fails, or gives a short\n"
 	"result, loses that cell of the table. Exit status: 0 when all cells that apply have\n"
@@ -90,8 +91,8 @@ static bool parse_seconds(struct options *options, const char *text)
 
 static void make_quick(struct options *options)
 {
-	options->rounds = 3;
-	options->seconds = 0.05;
+	options->rounds = 5;
+	options->seconds = 0.02;
 	options->latency_rounds = 1;
 	options->curve_rounds = 1;
 	options->large_size = UINT64_C(256) << 20;
@@ -166,9 +167,9 @@ enum options_outcome bench_options_parse(struct options *options, int argc, char
 		.workloads = "*",
 		.directory = ".",
 		.tmpfs_directory = "/dev/shm",
-		.rounds = 5,
-		.seconds = 0.25,
-		.latency_rounds = 2,
+		.rounds = 13,
+		.seconds = 0.08,
+		.latency_rounds = 4,
 		.curve_rounds = 3,
 		.large_size = UINT64_C(1) << 30,
 	};

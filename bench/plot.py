@@ -18,10 +18,11 @@ COLOURS = {
     "posix-aio": "#000005",
     "libuv": "#000006",
     "epoll": "#000007",
+    "floor": "#000008",
 }
 OTHER = ["#000011", "#000012", "#000013", "#000014"]
 POINTS = {"asyncring": 7, "io_uring": 5, "libaio": 9, "sync": 4, "posix-aio": 11, "libuv": 13,
-          "epoll": 8}
+          "epoll": 8, "floor": 2}
 
 
 class PlotFailed(Exception):

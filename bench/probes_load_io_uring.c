@@ -177,7 +177,7 @@ static int make_files(struct load *load)
 
 static int open_load(struct load *load)
 {
-	int error = bench_descriptors_allow(1000);
+	int error = bench_descriptors_check(1000);
 
 	load->buffers = calloc(COLD_READS + FSYNCS, BLOCK);
 	load->ended = calloc(COLD_READS + FSYNCS, sizeof(*load->ended));

@@ -63,7 +63,7 @@ static struct io_uring *make_rings(unsigned count, int *error)
 {
 	struct io_uring *rings = calloc(count, sizeof(*rings));
 
-	*error = rings ? bench_descriptors_allow(8 * count) : -ENOMEM;
+	*error = rings ? bench_descriptors_check(8 * count) : -ENOMEM;
 	/* Touched now, or it would count as what a ring takes. */
 	for (unsigned i = 0; rings && i < count; i++)
 		rings[i].ring_fd = -1;

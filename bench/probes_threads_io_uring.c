@@ -109,7 +109,7 @@ static int read_files(const struct probe_task *task, bool registered, double *va
 		.batch = BATCH,
 	};
 	int *descriptors = calloc(task->x, sizeof(int));
-	int error = descriptors ? bench_descriptors_allow(2 * task->x + 100) : -ENOMEM;
+	int error = descriptors ? bench_descriptors_check(2 * task->x + 100) : -ENOMEM;
 	uint64_t operations = 0, begin;
 
 	for (unsigned i = 0; !error && i < task->x; i++) {

@@ -35,6 +35,7 @@ struct run {
 	double foreign;		/* share of all CPU time that others took during the run */
 	double harness_deep;	/* nanoseconds per operation at depth 32 */
 	double harness_single;	/* the same, one operation at a time */
+	double harness_nop;	/* the same of a NOP in a batch of 32 */
 	double harness_latency; /* what an operation's latency costs on top, one at a time */
 	struct histogram harness_latencies; /* nobody looks at these */
 	bool allocations_counted;
@@ -48,7 +49,8 @@ struct run {
 	unsigned fact_count;
 };
 
-/* The column of the best engine but ours, or -1 where no other has figures. */
+/* The column of the engine with the least median but ours and the floor, or -1 where no other has
+ * figures. */
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure);
 
 void bench_report_tables(const struct run *run, FILE *out);

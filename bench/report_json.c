@@ -61,18 +61,21 @@ static json_t *round_json(const struct measurement *round)
 	return json;
 }
 
-/* The median, how far the rounds are apart, and the ratio to the best peer. */
+/* The median and the ratio to the best peer, and how far the rounds of both are apart. */
 static json_t *figure_json(const struct run *run, const struct row *row,
 			   const struct cell_result *result, enum figure figure)
 {
 	int peer = bench_best_peer(run, row, figure);
-	double median = bench_median(result, figure);
 	json_t *json = json_object();
 
-	add_real(json, "median_ns", median);
+	add_real(json, "median_ns", bench_median(result, figure));
 	add_real(json, "spread", bench_spread(result, figure));
-	if (peer >= 0)
-		add_real(json, "ratio", median / bench_median(&row->results[peer], figure));
+	if (peer >= 0) {
+		const struct cell_result *best = &row->results[peer];
+
+		add_real(json, "ratio", bench_ratio(result, best, figure));
+		add_real(json, "ratio_spread", bench_ratio_spread(result, best, figure));
+	}
 	return json;
 }
 
@@ -151,6 +154,7 @@ static json_t *run_json(const struct run *run)
 	add_real(json, "cpu_share_of_others", run->foreign);
 	add_real(json, "harness_ns_at_depth_32", run->harness_deep);
 	add_real(json, "harness_ns_at_depth_1", run->harness_single);
+	add_real(json, "harness_ns_of_nop", run->harness_nop);
 	add_real(json, "harness_ns_of_latency", run->harness_latency);
 	for (unsigned i = 0; i < run->column_count; i++)
 		json_array_append_new(columns, column_json(&run->columns[i]));

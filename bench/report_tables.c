@@ -3,12 +3,17 @@
 
 #include <string.h>
 
-/* A cell whose rounds lie further apart than this, relative to the median, is marked. */
-#define NOISY 0.3
+/* A cell the middle half of whose rounds lies further apart than this is marked. */
+#define NOISY 0.15
 
 static bool is_ours(const struct engine *engine)
 {
 	return strcmp(engine->name, ENGINE_OURS) == 0;
+}
+
+static bool is_peer(const struct engine *engine)
+{
+	return !is_ours(engine) && strcmp(engine->name, ENGINE_FLOOR) != 0;
 }
 
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure)
@@ -20,7 +25,7 @@ int bench_best_peer(const struct run *run, const struct row *row, enum figure fi
 		const struct cell_result *result = &row->results[i];
 		double median;
 
-		if (is_ours(run->columns[i].engine) || !bench_measured(result))
+		if (!is_peer(run->columns[i].engine) || !bench_measured(result))
 			continue;
 		median = bench_median(result, figure);
 		if (best < 0 || median < least) {
@@ -48,44 +53,47 @@ static void print_head(const struct run *run, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_cell(const struct cell_result *result, enum figure figure, double best, FILE *out)
+/* What it needs of what the peer needs; where there is no peer, in nanoseconds. */
+static void print_cell(const struct cell_result *result, const struct cell_result *peer,
+		       enum figure figure, FILE *out)
 {
-	bool noisy = bench_spread(result, figure) > NOISY;
-	double median = bench_median(result, figure);
-	double ratio = median / best;
+	double ratio;
 	char text[32];
 
-	if (!result->applies)
+	if (!result->applies) {
 		snprintf(text, sizeof(text), "-");
-	else if (!bench_measured(result))
+	} else if (!bench_measured(result)) {
 		snprintf(text, sizeof(text), "failed");
-	else if (best <= 0)
-		snprintf(text, sizeof(text), "%.0f ns%s", median, noisy ? "~" : " ");
-	else
+	} else if (!peer) {
+		snprintf(text, sizeof(text), "%.0f ns%s", bench_median(result, figure),
+			 bench_spread(result, figure) > NOISY ? "~" : " ");
+	} else {
+		ratio = bench_ratio(result, peer, figure);
 		snprintf(text, sizeof(text), "%.*f%s", ratio < 10 ? 2 : 1, ratio,
-			 noisy ? "~" : " ");
+			 bench_ratio_spread(result, peer, figure) > NOISY ? "~" : " ");
+	}
 	fprintf(out, " %13s |", text);
 }
 
 static void print_ratios(const struct run *run, enum figure figure, const char *title, FILE *out)
 {
-	fprintf(out, "\n%s per operation, ratio to the best peer (1.00; lower is better):\n\n",
+	fprintf(out,
+		"\n%s per operation, ratio to the best peer (1.00; lower is better); the floor is the "
+		"same\nsystem calls as asyncring's with nothing around them, and no peer:\n\n",
 		title);
 	print_head(run, out);
 	for (unsigned r = 0; r < run->row_count; r++) {
 		const struct row *row = &run->rows[r];
-		int peer = bench_best_peer(run, row, figure);
-		double best = 0;
+		int best = bench_best_peer(run, row, figure);
+		const struct cell_result *peer = best < 0 ? NULL : &row->results[best];
 		char text[64] = "-";
 
-		if (peer >= 0) {
-			best = bench_median(&row->results[peer], figure);
-			snprintf(text, sizeof(text), "%s %.0f", run->columns[peer].engine->name,
-				 best);
-		}
+		if (peer)
+			snprintf(text, sizeof(text), "%s %.0f", run->columns[best].engine->name,
+				 bench_median(peer, figure));
 		fprintf(out, "| %-21s | %18s |", row->workload->name, text);
 		for (unsigned i = 0; i < run->column_count; i++)
-			print_cell(&row->results[i], figure, best, out);
+			print_cell(&row->results[i], peer, figure, out);
 		fputc('\n', out);
 	}
 }
@@ -161,16 +169,19 @@ void bench_report_tables(const struct run *run, FILE *out)
 		machine->processor, machine->memory_mib, machine->filesystem, machine->load);
 	fprintf(out,
 		"Medians of %u rounds of %g s. A system call takes %.0f ns. The harness itself takes "
-		"%.1f ns\nper operation (one at a time: %.1f ns), which is in every figure. Others used "
-		"%.0f %% of the\nmachine's CPU time meanwhile.\n",
+		"%.1f ns\nper operation (one at a time: %.1f ns; of a NOP in a batch: %.1f ns), which is "
+		"in every figure.\nOthers used %.0f %% of the machine's CPU time meanwhile.\n",
 		run->options->rounds, run->options->seconds, machine->system_call,
-		run->harness_deep, run->harness_single, run->foreign * 100);
+		run->harness_deep, run->harness_single, run->harness_nop, run->foreign * 100);
 	print_ratios(run, FIGURE_TIME, "Time", out);
 	print_ratios(run, FIGURE_CPU, "CPU", out);
 	for (unsigned i = 0; i < run->column_count; i++) {
 		if (is_ours(run->columns[i].engine) && !run->columns[i].absent)
 			print_counters(run, i, out);
 	}
-	fprintf(out, "\n~ the rounds of this cell lie more than %.0f %% apart\n", NOISY * 100);
+	fprintf(out,
+		"\nA ratio is the median of the rounds' ratios, each of what was measured in the same "
+		"round.\n~ the middle half of these lies more than %.0f %% apart\n",
+		NOISY * 100);
 	print_missing(run, out);
 }

@@ -6,10 +6,12 @@ import statistics
 import sys
 
 OURS = "asyncring"
+# The system calls ours makes, with nothing around them. No peer.
+FLOOR = "floor"
 FORMAT = 1
 
-# Rounds that lie further apart than this, relative to their median, disagree.
-NOISY = 0.3
+# A ratio the middle half of whose rounds lies further apart than this, relative to it, is marked.
+NOISY = 0.15
 
 # A ratio this close to 1 is level.
 LEVEL = 0.05
@@ -47,15 +49,7 @@ def cells(workload):
 
 
 def peers(workload):
-    return {name: cell for name, cell in cells(workload).items() if name != OURS}
-
-
-def median(cell, figure):
-    return cell[figure]["median_ns"]
-
-
-def noisy(cell, figure):
-    return cell[figure]["spread"] > NOISY
+    return {name: cell for name, cell in cells(workload).items() if name not in (OURS, FLOOR)}
 
 
 def rounds(cell, figure):
@@ -64,22 +58,50 @@ def rounds(cell, figure):
     return [1e9 * one[key] / one["operations"] for one in cell["rounds"]]
 
 
-def best_peer(workload, figure):
-    """Its name, or None where no other has figures."""
-    return min(peers(workload), key=lambda name: median(peers(workload)[name], figure), default=None)
-
-
-def ratio(workload, figure, peer):
-    """Ours to that peer's; None where one of them has no figures, or none that can be divided by."""
-    ours, theirs = cells(workload).get(OURS), peers(workload).get(peer)
-    if not ours or not theirs or median(theirs, figure) <= 0:
-        return None
-    return median(ours, figure) / median(theirs, figure)
-
-
-def ratio_to_best(workload, figure):
-    return ratio(workload, figure, best_peer(workload, figure))
+def paired(one, other, figure):
+    """One's by the other's of each round, in which both had the machine as it was then (stats.h)."""
+    return [ours / theirs for ours, theirs in zip(rounds(one, figure), rounds(other, figure))
+            if theirs > 0]
 
 
 def middle(values):
     return statistics.median(values)
+
+
+def spread(values):
+    """How far they are apart, relative to their median, without a quarter of them at each end."""
+    ordered = sorted(values)
+    end = len(ordered) // 4
+    return (ordered[-1 - end] - ordered[end]) / middle(ordered) if middle(ordered) > 0 else 0
+
+
+def median(cell, figure):
+    return middle(rounds(cell, figure))
+
+
+def best_peer(workload, figure):
+    """The name of that with the least median, or None where no other has figures."""
+    there = peers(workload)
+    return min(there, key=lambda name: median(there[name], figure), default=None)
+
+
+def ratios(workload, figure, other):
+    """Ours to that one's, round by round; none where one of them has no figures."""
+    there = cells(workload)
+    if OURS not in there or other not in there:
+        return []
+    return paired(there[OURS], there[other], figure)
+
+
+def ratio(workload, figure, other):
+    """The median of these, or None."""
+    values = ratios(workload, figure, other)
+    return middle(values) if values else None
+
+
+def noisy(workload, figure, other):
+    return spread(ratios(workload, figure, other)) > NOISY
+
+
+def ratio_to_best(workload, figure):
+    return ratio(workload, figure, best_peer(workload, figure))

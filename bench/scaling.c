@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "footprint.h"
 #include "isolate.h"
 #include "probe.h"
 
@@ -24,9 +25,10 @@ struct curve_plan {
 /* At which x a probe is run. */
 struct points {
 	const char *probe;
-	double share; /* of the seconds per cell */
+	double share; /* as long as a round of a cell */
 	unsigned count;
 	unsigned x[POINTS_MAX];
+	unsigned descriptors; /* that each of x takes; no x is larger than the limit permits */
 };
 
 /* One of a probe's values at one x. Those of one probe and x stand together. */
@@ -78,16 +80,16 @@ static const struct curve_plan curve_plans[] = {
 };
 
 static const struct points points[] = {
-	{"flight-polls", 1, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
-	{"flight-timeouts", 1, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
-	{"files-plain", 0.6, 5, {1, 10, 100, 1000, 8000}},
-	{"files-registered", 0.6, 5, {1, 10, 100, 1000, 8000}},
-	{"submitters-nops", 0.6, 7, {1, 2, 4, 8, 16, 32, 64}},
-	{"submitters-reads", 0.6, 7, {1, 2, 4, 8, 16, 32, 64}},
-	{"producers-messages", 0.6, 6, {1, 2, 4, 8, 16, 32}},
-	{"producers-async", 0.6, 6, {1, 2, 4, 8, 16, 32}},
-	{"ring-cycle", 0.3, 4, {8, 128, 1024, 4096}},
-	{"rings-among", 0.3, 4, {1, 10, 100, 1000}},
+	{"flight-polls", 3, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
+	{"flight-timeouts", 3, 7, {1, 10, 100, 1000, 10000, 100000, 1000000}},
+	{"files-plain", 2, 5, {1, 10, 100, 1000, 10000}, 2},
+	{"files-registered", 2, 5, {1, 10, 100, 1000, 10000}, 2},
+	{"submitters-nops", 2, 7, {1, 2, 4, 8, 16, 32, 64}},
+	{"submitters-reads", 2, 7, {1, 2, 4, 8, 16, 32, 64}},
+	{"producers-messages", 2, 6, {1, 2, 4, 8, 16, 32}},
+	{"producers-async", 2, 6, {1, 2, 4, 8, 16, 32}},
+	{"ring-cycle", 1, 4, {8, 128, 1024, 4096}},
+	{"rings-among", 1, 4, {1, 10, 100, 1000}},
 };
 
 static const struct fact_plan fact_plans[] = {
@@ -113,19 +115,29 @@ static const struct fact_plan fact_plans[] = {
 	 "cached read while 1,000 cold reads and 100 fsyncs are queued on another ring, median",
 	 "us"},
 	{"loaded-read", 0, 3, "loaded-read-p99", "the same, 99th percentile", "us"},
-	{"loaded-read", 0, 4, "loaded-read-ratio", "median, times that of an idle machine", "",
-	 true, 2},
+	{"loaded-read", 0, 4, "loaded-read-ratio",
+	 "cached read beside 1,000 cold reads and 100 fsyncs of another ring, median, times "
+	 "that of an idle machine",
+	 "", true, 2},
 	{"loaded-read", 0, 5, "loaded-read-ratio-p99",
 	 "99th percentile, times that of an idle machine", ""},
 	{"loaded-read", 1, 2, "loaded-same-ring-p50",
 	 "cached read while 1,000 cold reads and 100 fsyncs are queued on the same ring, median",
 	 "us"},
 	{"loaded-read", 1, 3, "loaded-same-ring-p99", "the same, 99th percentile", "us"},
-	{"loaded-read", 1, 4, "loaded-same-ring-ratio", "median, times that of an idle machine", "",
-	 true, 2},
+	{"loaded-read", 1, 4, "loaded-same-ring-ratio",
+	 "cached read beside 1,000 cold reads and 100 fsyncs of the same ring, median, times "
+	 "that of an idle machine",
+	 "", true, 2},
 	{"loaded-read", 1, 5, "loaded-same-ring-ratio-p99",
 	 "99th percentile, times that of an idle machine", ""},
 };
+
+/* A probe that is there for facts alone takes so many times a cell's round. */
+#define FACT_SHARE 3
+
+/* Besides those that x takes. */
+#define OTHER_DESCRIPTORS 100U
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -319,6 +331,18 @@ static void add_site(struct site *sites, unsigned *count, struct site site)
 		sites[(*count)++] = site;
 }
 
+/* Rounded down, or it would look more exact than it is. */
+static unsigned possible_x(const struct points *at, unsigned x)
+{
+	unsigned long limit = bench_descriptors_limit();
+	unsigned long most = limit > OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : 0;
+
+	if (!at->descriptors || x <= most / at->descriptors)
+		return x;
+	most /= at->descriptors;
+	return (unsigned)(most >= 100 ? most - most % 100 : most);
+}
+
 static unsigned find_sites(const struct run *run, struct site *sites)
 {
 	unsigned count = 0;
@@ -331,7 +355,8 @@ static unsigned find_sites(const struct run *run, struct site *sites)
 				continue;
 			for (unsigned k = 0; k < points[j].count; k++)
 				add_site(sites, &count,
-					 (struct site){plan->probe, points[j].x[k],
+					 (struct site){plan->probe,
+						       possible_x(&points[j], points[j].x[k]),
 						       points[j].share});
 		}
 	}
@@ -339,7 +364,7 @@ static unsigned find_sites(const struct run *run, struct site *sites)
 		const struct fact_plan *plan = plan_of_fact(&run->facts[i]);
 
 		if (plan)
-			add_site(sites, &count, (struct site){plan->probe, plan->x, 1});
+			add_site(sites, &count, (struct site){plan->probe, plan->x, FACT_SHARE});
 	}
 	return count;
 }

@@ -25,46 +25,82 @@ static int compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-static void sorted(const struct cell_result *result, enum figure figure, double *values)
+static void sort(double *values, unsigned count)
+{
+	qsort(values, count, sizeof(*values), compare);
+}
+
+static unsigned rounds(const struct cell_result *result, enum figure figure, double *values)
 {
 	for (unsigned round = 0; round < result->rounds; round++)
 		values[round] = bench_figure(&result->measurements[round], figure);
-	qsort(values, result->rounds, sizeof(*values), compare);
+	return result->rounds;
 }
 
-static double middle_of(const double *values, unsigned count)
+static unsigned paired(const struct cell_result *one, const struct cell_result *other,
+		       enum figure figure, double *values)
 {
-	if (!count)
-		return 0;
-	if (count % 2)
-		return values[count / 2];
-	return (values[count / 2 - 1] + values[count / 2]) / 2;
+	unsigned count = 0;
+
+	for (unsigned round = 0; round < one->rounds && round < other->rounds; round++) {
+		double divisor = bench_figure(&other->measurements[round], figure);
+
+		if (divisor > 0)
+			values[count++] = bench_figure(&one->measurements[round], figure) / divisor;
+	}
+	return count;
 }
 
 double bench_median_of(const double *values, unsigned count)
 {
 	double ordered[ROUNDS_MAX];
 
+	if (!count)
+		return 0;
 	memcpy(ordered, values, count * sizeof(*values));
-	qsort(ordered, count, sizeof(*ordered), compare);
-	return middle_of(ordered, count);
+	sort(ordered, count);
+	if (count % 2)
+		return ordered[count / 2];
+	return (ordered[count / 2 - 1] + ordered[count / 2]) / 2;
+}
+
+static double spread_of(double *values, unsigned count)
+{
+	double median = bench_median_of(values, count);
+	unsigned end = count / 4;
+
+	if (median <= 0)
+		return 0;
+	sort(values, count);
+	return (values[count - 1 - end] - values[end]) / median;
 }
 
 double bench_median(const struct cell_result *result, enum figure figure)
 {
 	double values[ROUNDS_MAX];
 
-	sorted(result, figure, values);
-	return middle_of(values, result->rounds);
+	return bench_median_of(values, rounds(result, figure, values));
+}
+
+double bench_ratio(const struct cell_result *one, const struct cell_result *other,
+		   enum figure figure)
+{
+	double values[ROUNDS_MAX];
+
+	return bench_median_of(values, paired(one, other, figure, values));
+}
+
+double bench_ratio_spread(const struct cell_result *one, const struct cell_result *other,
+			  enum figure figure)
+{
+	double values[ROUNDS_MAX];
+
+	return spread_of(values, paired(one, other, figure, values));
 }
 
 double bench_spread(const struct cell_result *result, enum figure figure)
 {
 	double values[ROUNDS_MAX];
-	double median = bench_median(result, figure);
 
-	if (median <= 0)
-		return 0;
-	sorted(result, figure, values);
-	return (values[result->rounds - 1] - values[0]) / median;
+	return spread_of(values, rounds(result, figure, values));
 }

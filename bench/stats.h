@@ -33,7 +33,20 @@ double bench_median_of(const double *values, unsigned count);
 /* The median over the rounds. */
 double bench_median(const struct cell_result *result, enum figure figure);
 
-/* (largest - smallest) / median over the rounds: how far they can be trusted. */
+/*
+ * The median over the rounds of one's figure divided by the other's in the same round, in which
+ * both had the machine as it was then: its speed changes within a run, and more than many a ratio
+ * does. results.py says the same. Rounds in which the other's is 0 are left out; of none: 0.
+ */
+double bench_ratio(const struct cell_result *one, const struct cell_result *other,
+		   enum figure figure);
+
+/* How far these are apart, relative to their median, without a quarter of the rounds at each end.
+ */
+double bench_ratio_spread(const struct cell_result *one, const struct cell_result *other,
+			  enum figure figure);
+
+/* The same of the rounds of one alone. */
 double bench_spread(const struct cell_result *result, enum figure figure);
 
 /* There are figures, all rounds of them. */

@@ -9,10 +9,11 @@
 #include "service.h"
 
 /*
- * The workload's depth of timers is for rounds of half a second; fewer where rounds are shorter.
+ * The workload's depth of timers is for rounds as long as they are unless somebody wants others;
+ * fewer where they are shorter.
  * Those that fire do so after as long a time as arming them may take, and within SPREAD.
  */
-#define FULL_ROUND     0.5
+#define FULL_ROUND     0.08
 #define FEWEST	       1000U
 #define TIME_TO_ARM    UINT64_C(2000)
 #define LEAST_DELAY    UINT64_C(20000000)
@@ -29,7 +30,7 @@ static unsigned number_of_timers(const struct cell *cell)
 }
 
 /*
- * How late timers are is not asked of a million that fire at once, but of some that fire one after
+ * How late timers are is not asked of many that fire at once, but of some that fire one after
  * another, each while everybody sleeps.
  */
 #define STEP (NANOSECONDS / 4000)

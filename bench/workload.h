@@ -43,7 +43,7 @@ struct workload {
 	enum file_id file;
 	enum file_state state;
 	enum access_order order;
-	unsigned depth;	   /* operations in flight; connections; timers */
+	unsigned depth;	   /* operations in flight; NOPs of a batch; connections; timers */
 	unsigned wait_for; /* completions waited for at a time; what else is there is taken too */
 	unsigned length;   /* bytes per operation */
 	unsigned iovecs;
@@ -54,6 +54,7 @@ struct workload {
 	bool sleeps;  /* the operations wait for a device */
 	bool tcp;     /* connections: over the loopback device, not UNIX sockets */
 	bool watched; /* submitted without a call: a thread looks (SQPOLL) */
+	bool floored; /* ours are system calls of the thread that submits or waits, alone */
 	bool oneshot; /* connections: each receive is asked for, where there is another way */
 };
 

@@ -168,26 +168,35 @@ class Page(unittest.TestCase):
             self.assertIn(value, page)
         self.assertIn('href="made.json"', page)
 
-    def set_ratio(self, result, name, engine, ratio):
-        """Ours to that of the engine, and of nobody else."""
+    def set_rounds(self, cell, nanoseconds):
+        one = cell["rounds"][0]
+        cell["rounds"] = [{**one, "operations": 1000, "seconds": value * 1e-6,
+                           "cpu_seconds": value * 1e-6} for value in nanoseconds]
+
+    def set_ratio(self, result, name, engine, ratio, restless=1):
+        """
+        Ours to that of the engine, and of nobody else, on a machine that changes its speed; in some
+        rounds it is another one.
+        """
         workload = self.workload(result, name)
         ours = next(cell for cell in workload["results"] if cell["engine"] == "asyncring")
         other = next(cell for cell in workload["results"] if cell["engine"] != "asyncring")
         other["engine"] = engine
         workload["results"] = [ours, other]
-        for figure in ("time", "cpu"):
-            ours[figure].update(median_ns=1000.0 * ratio, spread=0.1)
-            other[figure].update(median_ns=1000.0, spread=0.5)
+        speeds = (1000, 3000, 500, 2000, 700)
+        noise = (1, 1 / restless, restless, 1 / restless, restless)
+        self.set_rounds(ours, [ratio * speed * much for speed, much in zip(speeds, noise)])
+        self.set_rounds(other, speeds)
 
     def test_figures_come_of_the_result(self):
         result = self.copy()
         result["workloads"] = [self.workload(result, "nop-b1"),
                                self.workload(result, "cached-random-d32")]
-        self.set_ratio(result, "nop-b1", "io_uring", 0.5)
+        self.set_ratio(result, "nop-b1", "io_uring", 0.5, restless=1.2)
         self.set_ratio(result, "cached-random-d32", "libaio", 1.25)
         page = self.make(result)
         self.assertRegex(page, r'class="best less"[^>]*>0\.50<span class="tilde">~<')
-        self.assertRegex(page, r'class="best more"[^>]*>1\.25<span')
+        self.assertRegex(page, r'class="best more"[^>]*>1\.25</td>')
         self.assertIn(">1 ahead<", page)
         self.assertIn(">1 behind<", page)
         # 1.25, where 1.00 of the best and 0.80 of libaio are to be reached.
@@ -204,12 +213,17 @@ class Page(unittest.TestCase):
         self.set_ratio(result, "cached-random-d1", "io_uring", 1.5)
         slower = json.loads(json.dumps(workload["results"][1]))
         slower["engine"] = "sync"
-        slower["time"]["median_ns"] = slower["cpu"]["median_ns"] = 3000.0
+        self.set_rounds(slower, [3 * value for value in (1000, 3000, 500, 2000, 700)])
         workload["results"].append(slower)
+        floor = json.loads(json.dumps(slower))
+        floor["engine"] = "floor"
+        self.set_rounds(floor, [0.75 * value for value in (1000, 3000, 500, 2000, 700)])
+        workload["results"].append(floor)
         result["workloads"] = [workload]
         page = self.make(result)
         self.assertEqual(len(re.findall('class="best more"[^>]*>1.50<', page)), 2)
         self.assertEqual(len(re.findall('class="less"[^>]*>0.50<', page)), 2)
+        self.assertEqual(page.count('<td class="floor">2.00</td>'), 2)
         self.assertIn(">1 behind<", page)
 
     def test_whatever_has_the_shape_is_shown(self):

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The floor: the system calls by which asyncring moves the data in the workloads that its own
+ * threads have no part in, with nothing around them. Not one of the compared interfaces: what a row
+ * of asyncring has above it is the library's own, and what the floor has above another engine is
+ * the kernel's calls', which no library that makes them can be below.
+ *
+ * Which calls these are, strace tells: on a file in memory pread64 and pwrite64; otherwise a read
+ * that must not block, and only if it had to, one that may; and of transfers that each carry on
+ * where the one before ends, one call with the vectors of all.
+ */
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+/* As many as asyncring takes together. */
+#define RUN_MAX 64U
+
+struct floor_engine {
+	bool in_memory; /* the file is */
+	unsigned count;
+	struct completion completions[];
+};
+
+static int floor_open(void **state, const struct engine_setup *setup)
+{
+	struct floor_engine *engine;
+	struct statfs system;
+
+	engine = calloc(1, sizeof(*engine) + setup->depth * sizeof(engine->completions[0]));
+	if (!engine)
+		return -ENOMEM;
+	engine->in_memory = setup->descriptor_count && !fstatfs(setup->descriptors[0], &system) &&
+			    system.f_type == TMPFS_MAGIC;
+	*state = engine;
+	return 0;
+}
+
+static ssize_t read_cached(const struct operation *operation)
+{
+	struct iovec whole = {.iov_base = operation->buffer, .iov_len = operation->length};
+	bool vectored = operation->kind == OPERATION_READV;
+
+	return preadv2(operation->fd, vectored ? operation->iovecs : &whole,
+		       vectored ? (int)operation->iovec_count : 1, (off_t)operation->offset,
+		       RWF_NOWAIT);
+}
+
+static ssize_t transfer(const struct operation *operation)
+{
+	off_t offset = (off_t)operation->offset;
+
+	switch (operation->kind) {
+	case OPERATION_READ:
+		return pread(operation->fd, operation->buffer, operation->length, offset);
+	case OPERATION_READV:
+		return preadv(operation->fd, operation->iovecs, (int)operation->iovec_count,
+			      offset);
+	default:
+		return pwrite(operation->fd, operation->buffer, operation->length, offset);
+	}
+}
+
+static int carry_out(const struct floor_engine *engine, const struct operation *operation)
+{
+	ssize_t result = -1;
+
+	if (!engine->in_memory && operation->kind != OPERATION_WRITE)
+		result = read_cached(operation);
+	if (result != (ssize_t)operation->length)
+		result = transfer(operation);
+	return result < 0 ? -errno : (int)result;
+}
+
+/* How many of them are one row of blocks. */
+static unsigned run_length(struct operation *const *batch, unsigned count)
+{
+	unsigned length = 1;
+
+	if (batch[0]->kind == OPERATION_READV)
+		return 1;
+	while (length < count && length < RUN_MAX && batch[length]->fd == batch[0]->fd &&
+	       batch[length]->offset == batch[length - 1]->offset + batch[length - 1]->length)
+		length++;
+	return length;
+}
+
+/* Returns how many of them that has done. */
+static unsigned carry_out_run(const struct floor_engine *engine, struct operation *const *run,
+			      unsigned length)
+{
+	int flags = engine->in_memory ? 0 : RWF_NOWAIT;
+	off_t offset = (off_t)run[0]->offset;
+	struct iovec vectors[RUN_MAX];
+	unsigned done = 0;
+	ssize_t result;
+
+	for (unsigned i = 0; i < length; i++)
+		vectors[i] = (struct iovec){run[i]->buffer, run[i]->length};
+	if (run[0]->kind == OPERATION_READ)
+		result = preadv2(run[0]->fd, vectors, (int)length, offset, flags);
+	else
+		result = pwritev2(run[0]->fd, vectors, (int)length, offset, 0);
+	while (done < length && result >= (ssize_t)run[done]->length)
+		result -= (ssize_t)run[done++]->length;
+	return done;
+}
+
+/* What a run has not reached is carried out by itself. */
+static int floor_submit(void *state, struct operation *const *batch, unsigned count)
+{
+	struct floor_engine *engine = state;
+	unsigned i = 0;
+
+	while (i < count) {
+		unsigned length = run_length(batch + i, count - i);
+		unsigned done = length > 1 ? carry_out_run(engine, batch + i, length) : 0;
+
+		for (unsigned j = 0; j < length; j++, i++) {
+			struct completion *completion = &engine->completions[i];
+
+			completion->slot = batch[i]->slot;
+			completion->result =
+				j < done ? (int)batch[i]->length : carry_out(engine, batch[i]);
+		}
+	}
+	engine->count = count;
+	return 0;
+}
+
+static int floor_reap(void *state, unsigned at_least, struct completion *completions)
+{
+	struct floor_engine *engine = state;
+	unsigned count = engine->count;
+
+	(void)at_least;
+	for (unsigned i = 0; i < count; i++)
+		completions[i] = engine->completions[i];
+	engine->count = 0;
+	return (int)count;
+}
+
+static void floor_close(void *state)
+{
+	free(state);
+}
+
+const struct engine bench_engine_floor = {
+	.name = ENGINE_FLOOR,
+	.supported =
+		SUPPORTS(OPERATION_READ) | SUPPORTS(OPERATION_WRITE) | SUPPORTS(OPERATION_READV),
+	.open = floor_open,
+	.submit = floor_submit,
+	.reap = floor_reap,
+	.close = floor_close,
+};

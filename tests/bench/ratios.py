@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""
+ratios.py SOURCE PROGRAM: what bench/results.py makes of rounds, that the program says the same of
+them, and that the floor is nobody's peer.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE, PROGRAM = sys.argv[1:3]
+del sys.argv[1:]
+sys.path.insert(0, os.path.join(SOURCE, "bench"))
+
+import results  # noqa: E402
+import targets  # noqa: E402
+
+
+def cell(engine, *nanoseconds):
+    return {"engine": engine, "time": {}, "cpu": {},
+            "rounds": [{"operations": 1000, "seconds": value * 1e-6, "cpu_seconds": value * 2e-6,
+                        "threads_idle": 0}
+                       for value in nanoseconds]}
+
+
+def workload(*cells, name="cached-random-d32"):
+    return {"name": name, "results": list(cells)}
+
+
+class Definition(unittest.TestCase):
+    """The same cases as in test_stats.c."""
+
+    def expect(self, ours, theirs, ratio, spread):
+        row = workload(cell("asyncring", *ours), cell("sync", *theirs))
+        for figure in ("time", "cpu"):
+            self.assertAlmostEqual(results.ratio(row, figure, "sync"), ratio)
+            self.assertAlmostEqual(results.spread(results.ratios(row, figure, "sync")), spread)
+            self.assertAlmostEqual(results.ratio_to_best(row, figure), ratio)
+
+    def test_a_machine_that_changes_speed(self):
+        self.expect((50, 100, 25, 400, 50), (100, 200, 50, 800, 100), 0.5, 0)
+
+    def test_it_is_not_the_ratio_of_medians(self):
+        self.expect((100, 220, 330), (200, 100, 440), 0.75, (2.2 - 0.5) / 0.75)
+
+    def test_an_even_number_of_rounds(self):
+        self.expect((10, 30), (10, 10), 2, 1)
+
+    def test_a_quarter_at_each_end_does_not_count(self):
+        self.expect((900, 90, 100, 110, 1), (100,) * 5, 1, 0.2)
+
+    def test_what_cannot_be_divided_by_is_left_out(self):
+        self.expect((10, 20, 30), (0, 10, 10), 2.5, 0.4)
+        row = workload(cell("asyncring", 10, 20), cell("sync", 0, 0))
+        self.assertIsNone(results.ratio(row, "time", "sync"))
+        self.assertIsNone(results.ratio(row, "time", "libaio"))
+        self.assertIsNone(results.ratio_to_best(workload(cell("asyncring", 1)), "time"))
+
+    def test_the_best_peer_has_the_least_median(self):
+        row = workload(cell("asyncring", 10, 10, 10), cell("sync", 5, 30, 31),
+                       cell("libaio", 20, 20, 20))
+        self.assertEqual(results.best_peer(row, "time"), "libaio")
+
+
+class Floor(unittest.TestCase):
+    def test_it_is_no_peer(self):
+        row = workload(cell("asyncring", 120), cell("sync", 100), cell("floor", 80))
+        self.assertEqual(results.best_peer(row, "time"), "sync")
+        self.assertAlmostEqual(results.ratio_to_best(row, "time"), 1.2)
+        self.assertAlmostEqual(results.ratio(row, "time", "floor"), 1.5)
+        self.assertNotIn("floor", results.peers(row))
+
+    def test_it_is_in_no_figure_to_reach(self):
+        row = workload(cell("asyncring", 120), cell("libaio", 100), cell("floor", 80))
+        ratios, _ = targets.standings({"workloads": [row]})
+        self.assertEqual([standing.value for standing in ratios], [1.2, 1.2])
+        row = workload(cell("asyncring", 120), cell("floor", 80))
+        self.assertEqual(targets.standings({"workloads": [row]})[0], [])
+
+
+class Program(unittest.TestCase):
+    """What it computes of the rounds that it writes."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(dir=os.getcwd()) as directory:
+            path = os.path.join(directory, "result.json")
+            done = subprocess.run(
+                [PROGRAM, "--quick", "--rounds=5", "--seconds=0.01", "--latency-rounds=0",
+                 "--curve-rounds=0", "-wnop-b32,cached-random-d*", f"--dir={directory}",
+                 f"--json={path}"], stdout=subprocess.PIPE, encoding="utf-8", check=True,
+                timeout=120)
+            cls.result = results.load(path)
+            cls.tables = done.stdout
+
+    def test_ratios_and_spreads(self):
+        compared = 0
+        for row in self.result["workloads"]:
+            there = results.cells(row)
+            self.assertEqual("floor" in there, row["name"] != "nop-b32")
+            for figure in ("time", "cpu"):
+                best = results.best_peer(row, figure)
+                self.assertNotIn(best, ("floor", "asyncring"))
+                for one in there.values():
+                    values = results.paired(one, there[best], figure) if best else []
+                    if not values:
+                        continue
+                    told = one[figure]
+                    for mine, its in ((results.middle(values), told["ratio"]),
+                                      (results.spread(values), told["ratio_spread"]),
+                                      (results.median(one, figure), told["median_ns"])):
+                        self.assertAlmostEqual(its, mine, delta=0.001 * (mine + 1))
+                    compared += 1
+        self.assertGreater(compared, 0)
+
+    def test_the_table_shows_them(self):
+        for row in self.result["workloads"]:
+            if not results.best_peer(row, "time"):
+                continue
+            line = next(line for line in self.tables.splitlines()
+                        if line.startswith(f"| {row['name']} "))
+            ours = float(line.split("|")[3].strip().rstrip("~"))
+            self.assertAlmostEqual(ours, results.ratio_to_best(row, "time"),
+                                   delta=0.006 if ours < 10 else 0.06)
+
+
+if __name__ == "__main__":
+    unittest.main()
