@@ -7,7 +7,7 @@
  *
  * Which calls these are, strace tells: on a file in memory pread64 and pwrite64; otherwise a read
  * that must not block, and only if it had to, one that may; and of transfers that each carry on
- * where the one before ends, one call with the vectors of all.
+ * where the one before ends, one call with the vectors of all, one for buffers that adjoin.
  */
 #include <errno.h>
 #include <linux/magic.h>
@@ -97,15 +97,21 @@ static unsigned carry_out_run(const struct floor_engine *engine, struct operatio
 	int flags = engine->in_memory ? 0 : RWF_NOWAIT;
 	off_t offset = (off_t)run[0]->offset;
 	struct iovec vectors[RUN_MAX];
-	unsigned done = 0;
+	unsigned done = 0, count = 0;
 	ssize_t result;
 
-	for (unsigned i = 0; i < length; i++)
-		vectors[i] = (struct iovec){run[i]->buffer, run[i]->length};
+	for (unsigned i = 0; i < length; i++) {
+		struct iovec *last = &vectors[count - 1];
+
+		if (i && (char *)last->iov_base + last->iov_len == run[i]->buffer)
+			last->iov_len += run[i]->length;
+		else
+			vectors[count++] = (struct iovec){run[i]->buffer, run[i]->length};
+	}
 	if (run[0]->kind == OPERATION_READ)
-		result = preadv2(run[0]->fd, vectors, (int)length, offset, flags);
+		result = preadv2(run[0]->fd, vectors, (int)count, offset, flags);
 	else
-		result = pwritev2(run[0]->fd, vectors, (int)length, offset, 0);
+		result = pwritev2(run[0]->fd, vectors, (int)count, offset, 0);
 	while (done < length && result >= (ssize_t)run[done]->length)
 		result -= (ssize_t)run[done++]->length;
 	return done;
