@@ -17,7 +17,7 @@ enum {
 	PARTS = 5,
 };
 
-/* Set to have each request make a call of its own (core/submit.c, engine/pool_merge.c). */
+/* Set to have each request make a call of its own (core/core.h). */
 extern _Atomic bool asyncring__merges_nothing;
 
 /* Every byte of @data gets the value that support_content() expects. */
