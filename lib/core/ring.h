@@ -290,6 +290,11 @@ struct ring {
 	_Atomic(struct poller *) poller;
 	/* NULL until the first request that the kernel is to carry out by itself. submit_lock. */
 	struct kernel_aio *kernel_aio;
+	/*
+	 * The file whose watchers were told of a read last, among what the kernel has finished by
+	 * this look (ops/rw_direct.c). For comparison only. submit_lock.
+	 */
+	const struct file *told_file;
 
 	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
 	_Atomic(struct request *) returned_requests;

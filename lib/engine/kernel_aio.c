@@ -361,6 +361,7 @@ static bool take_from_memory(struct ring *ring, struct kernel_aio *aio, bool ask
 	/* Acquire, pairs with the kernel's barrier: the events before the tail are there. */
 	uint32_t tail = atomic_load_explicit(&events->tail, memory_order_acquire);
 
+	ring->told_file = NULL;
 	while (head != tail) {
 		struct io_event event = events->events[head];
 
@@ -378,6 +379,7 @@ static bool take_by_call(struct ring *ring, struct kernel_aio *aio, bool asked)
 	struct timespec at_once = {0};
 	long count = sys(SYS_io_getevents, aio->context.id, 0, AT_ONCE, events, &at_once);
 
+	ring->told_file = NULL;
 	for (long i = 0; i < count; i++)
 		finish(ring, aio, &events[i], asked);
 	return count > 0;

@@ -71,6 +71,20 @@ static bool ends_there(const struct request *request, const struct rw *rw)
 	       rw->offset + (int64_t)rw->done >= status.st_size;
 }
 
+/*
+ * io_submit tells inotify and fanotify of nothing. A read of no vectors tells them that the file
+ * was read, and does nothing else. Of several in a row they would make one event, so one is enough.
+ * For writes there is no such call: one of nothing tells of nothing, and what does tell
+ * (fallocate(2), ftruncate(2), utimensat(2)) waits for the inode and changes it.
+ */
+static void tell_watchers(const struct request *request)
+{
+	if (request->ring->told_file == request->file)
+		return;
+	request->ring->told_file = request->file;
+	sys_preadv2(request->file->fd, NULL, 0, 0, 0);
+}
+
 enum issue_result asyncring__rw_transferred(struct request *request, int64_t result)
 {
 	struct rw *rw = request_data(request, struct rw);
@@ -84,6 +98,8 @@ enum issue_result asyncring__rw_transferred(struct request *request, int64_t res
 	if (result <= 0)
 		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
+	if (!rw->write)
+		tell_watchers(request);
 	if (rw->done < asyncring__rw_wanted(rw) && !ends_there(request, rw))
 		return ISSUE_NEED_WORKER;
 	return asyncring__rw_finish(request, 0);

@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #include <linux/falloc.h>
+#include <sys/inotify.h>
 
 enum {
 	BLOCK = 4096,
@@ -186,6 +187,45 @@ static void the_mode_of_the_file_counts(void **state)
 	io_uring_queue_exit(&ring);
 	close(reader);
 	close(writer);
+}
+
+/* What inotify tells of the file: a mask, or 0 if it tells nothing (more). */
+static uint32_t next_event(int watch)
+{
+	struct inotify_event event;
+
+	if (read(watch, &event, sizeof(event)) == sizeof(event))
+		return event.mask;
+	assert_int_equal(errno, EAGAIN);
+	return 0;
+}
+
+/* Before the completion is there. Events that are alike become one if nobody looks in between. */
+static void reads_are_told_to_watchers(void **state)
+{
+	int other = direct_file(SIZE), watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[64];
+	struct io_uring ring;
+
+	(void)state;
+	SKIP_WITHOUT_DIRECT();
+	assert_true(other >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	assert_true(inotify_add_watch(watch, path, IN_ACCESS) >= 0);
+	harness_init(&ring, 16, 0);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 16; i++)
+			io_uring_prep_read(harness_sqe(&ring), i % 3 ? file : other,
+					   memory + (size_t)i * BLOCK, BLOCK, (uint64_t)i * BLOCK);
+		harness_submit(&ring, 16);
+		for (unsigned i = 0; i < 16; i++)
+			assert_int_equal(harness_next(&ring).res, BLOCK);
+		assert_int_equal(next_event(watch), IN_ACCESS);
+		assert_int_equal(next_event(watch), 0);
+	}
+	io_uring_queue_exit(&ring);
+	close(watch);
+	close(other);
 }
 
 /* ---- writes ---- */
@@ -806,6 +846,7 @@ static int run_in(const char *where)
 		TEST(reads_begin_at_the_position),
 		TEST(a_file_that_ends_within_a_block_is_read_to_its_end),
 		TEST(the_mode_of_the_file_counts),
+		TEST(reads_are_told_to_watchers),
 		TEST(writes_go_anywhere),
 		TEST(writes_are_appended),
 		TEST(writes_answer_as_pwrite),

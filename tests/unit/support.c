@@ -255,6 +255,9 @@ bool support_transfer(long number, const long arguments[6], struct support_trans
 
 	if (!several && number != SYS_pread64 && number != SYS_pwrite64)
 		return false;
+	/* A read of no vectors moves nothing: it tells those who watch the file (rw_direct.c). */
+	if (several && !arguments[2])
+		return false;
 	transfer->write = number == SYS_pwritev2 || number == SYS_pwrite64;
 	transfer->fd = (int)arguments[0];
 	transfer->offset = arguments[3];

@@ -5,19 +5,8 @@
  * programs of them run merged and unmerged, with a file system that is full at any byte: results
  * and data must be the same, one for one and byte for byte. And how many calls are made is counted.
  */
-#include "support.h"
-
 #include "core/hint.h"
-
-enum {
-	ENTRIES = 64,
-	BLOCK = 4096,
-	FILE_BYTES = 256 * 1024,
-	PROGRAMS = 300,
-	STEPS = 40,
-};
-
-extern _Atomic bool asyncring__merges_nothing;
+#include "merged.h"
 
 static struct asyncring ring;
 static int file;
@@ -75,22 +64,12 @@ static void queue_row(unsigned count)
 		queue((uint64_t)i * BLOCK, BLOCK, i);
 }
 
-/* Submit the @count requests queued, named from 0 on, and sort what they give. */
 static void run(unsigned count, int results[])
 {
-	memset(results, 0x77, count * sizeof(results[0]));
 	atomic_store(&inline_calls, 0);
 	atomic_store(&worker_calls, 0);
 	atomic_store(&most_vectors, 0);
-	assert_int_equal(asyncring_submit(&ring), count);
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t name;
-		int result = support_result(&ring, &name);
-
-		assert_in_range(name, 0, count - 1);
-		assert_int_equal(results[name], 0x77777777);
-		results[name] = result;
-	}
+	merged_run(&ring, count, results);
 }
 
 static void run_well(unsigned count, unsigned calls)
@@ -246,50 +225,27 @@ static void the_file_is_looked_at_anew(void **state)
 
 /* ---- what stops a call ---- */
 
-enum { PARTS = 5 };
-
-static const unsigned parts_of[PARTS] = {BLOCK, 100, 1, BLOCK + 1, 700};
-
 /* A file system with room for @limit bytes. */
-static void fill_up(size_t limit, int error)
+static void fill_up(size_t limit, unsigned boundary)
 {
-	size_t offset = 0, total;
+	static const int errors[PARTS + 1] = {ENOSPC, EDQUOT, EFBIG, ENOMEM, EPERM, ENOSPC};
+	size_t total = 0;
 	int results[PARTS];
 
 	begin_anew();
 	atomic_store(&full_at, (long)limit);
-	atomic_store(&fault_errno, error);
-	for (unsigned i = 0; i < PARTS; offset += parts_of[i++])
-		queue(offset, parts_of[i], i);
+	atomic_store(&fault_errno, errors[boundary]);
+	for (unsigned i = 0; i < PARTS; total += merged_parts[i++])
+		queue(total, merged_parts[i], i);
 	run(PARTS, results);
-	total = offset;
-	offset = 0;
-	for (unsigned i = 0; i < PARTS; offset += parts_of[i++]) {
-		size_t room = limit > offset ? limit - offset : 0;
-
-		if (room >= parts_of[i])
-			assert_int_equal(results[i], parts_of[i]);
-		else
-			assert_int_equal(results[i], room ? (int)room : -error);
-	}
+	merged_check_stopped(results, limit, errors[boundary]);
 	assert_written(file, 0, limit < total ? limit : total);
 }
 
 static void stopped_at_each_boundary(void **state)
 {
-	static const int errors[] = {ENOSPC, EDQUOT, EFBIG, ENOMEM, EPERM};
-	size_t boundary = 0;
-
 	(void)state;
-	for (unsigned i = 0; i <= PARTS; boundary += parts_of[i % PARTS], i++) {
-		int error = errors[i % (sizeof(errors) / sizeof(errors[0]))];
-
-		if (boundary)
-			fill_up(boundary - 1, error);
-		fill_up(boundary, error);
-		fill_up(boundary + 1, error);
-		fill_up(boundary + 50, error);
-	}
+	merged_at_each_boundary(fill_up);
 }
 
 static void bad_buffer_in_the_middle(void **state)
@@ -420,8 +376,7 @@ static void play(uint64_t seed, bool merged, struct outcome *outcome)
 	unsigned kind = support_below(&random, 4);
 
 	begin_anew();
-	for (size_t i = 0; i < FILE_BYTES; i++)
-		data[i] = support_byte(i);
+	merged_fill(data);
 	atomic_store(&asyncring__merges_nothing, !merged);
 	if (!support_below(&random, 3)) {
 		atomic_store(&full_at, (long)(offset + support_below(&random, FILE_BYTES / 4)));
@@ -450,12 +405,7 @@ static void merged_and_unmerged_agree(void **state)
 		play(seed, true, &merged);
 		memcpy(memory, data, FILE_BYTES);
 		play(seed, false, &unmerged);
-		for (unsigned step = 0; step < STEPS; step++) {
-			if (merged.results[step] != unmerged.results[step])
-				fail_msg("seed %llu: transfer %u is %d merged and %d alone",
-					 (unsigned long long)seed, step, merged.results[step],
-					 unmerged.results[step]);
-		}
+		merged_check_same(seed, "transfer", merged.results, unmerged.results);
 		if (merged.size != unmerged.size || memcmp(memory, data, FILE_BYTES) ||
 		    memcmp(merged.content, unmerged.content, FILE_BYTES))
 			fail_msg("seed %llu: the data differs", (unsigned long long)seed);
@@ -471,14 +421,10 @@ static void merged_and_unmerged_agree(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	support_bound(120);
-	for (size_t i = 0; i < FILE_BYTES; i++)
-		data[i] = support_byte(i);
-	signal(SIGXFSZ, SIG_IGN);
+	merged_fill(data);
 	file = memory_file();
 	atomic_store(&asyncring__waiters_only_wait, true);
-	asyncring__sys_hook = transfers;
-	return asyncring_queue_init(ENTRIES, &ring, 0);
+	return merged_setup(&ring, transfers);
 }
 
 static int teardown(void **state)

@@ -5,21 +5,11 @@
  * part of the file: results and data must be the same, one for one and byte for byte. And how many
  * calls are made is counted.
  */
-#include "support.h"
+#include "merged.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
-
-enum {
-	ENTRIES = 64,
-	BLOCK = 4096,
-	FILE_BYTES = 256 * 1024,
-	PROGRAMS = 300,
-	STEPS = 40,
-};
-
-extern _Atomic bool asyncring__merges_nothing;
 
 static struct asyncring ring;
 static int file;
@@ -77,20 +67,10 @@ static struct asyncring_sqe *queue(uint64_t offset, unsigned length, uint64_t na
 	return sqe;
 }
 
-/* Submit the @count reads queued, named from 0 on, and sort what they give. */
 static void run(unsigned count, int results[])
 {
-	memset(results, 0x77, count * sizeof(results[0]));
 	atomic_store(&inline_calls, 0);
-	assert_int_equal(asyncring_submit(&ring), count);
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t name;
-		int result = support_result(&ring, &name);
-
-		assert_in_range(name, 0, count - 1);
-		assert_int_equal(results[name], 0x77777777);
-		results[name] = result;
-	}
+	merged_run(&ring, count, results);
 }
 
 static void run_row(unsigned count, unsigned calls)
@@ -204,41 +184,37 @@ static void others_make_calls_of_their_own(void **state)
 
 /* ---- what stops a call ---- */
 
-enum { PARTS = 5 };
-
-static const unsigned parts_of[PARTS] = {BLOCK, 100, 1, BLOCK + 1, 700};
-
 static void read_parts(void)
 {
 	int results[PARTS];
 	size_t offset = 0;
 
 	memset(memory, 0, sizeof(memory));
-	for (unsigned i = 0; i < PARTS; offset += parts_of[i++])
-		queue(offset, parts_of[i], i);
+	for (unsigned i = 0; i < PARTS; offset += merged_parts[i++])
+		queue(offset, merged_parts[i], i);
 	run(PARTS, results);
 	for (unsigned i = 0; i < PARTS; i++)
-		assert_int_equal(results[i], parts_of[i]);
+		assert_int_equal(results[i], merged_parts[i]);
 	assert_true(support_content(memory, offset, 0));
 }
 
 /* All the rest, or a piece; for good, or until the next call. */
+static void read_without(size_t from, unsigned boundary)
+{
+	(void)boundary;
+	for (unsigned way = 0; way < 3; way++) {
+		all_is_cached();
+		atomic_store(&missing_from, (long)from);
+		atomic_store(&missing_to, way ? (long)from + 50 : LONG_MAX);
+		atomic_store(&missing_once, way == 2);
+		read_parts();
+	}
+}
+
 static void missing_from_any_byte(void **state)
 {
-	long boundary = 0;
-
 	(void)state;
-	for (unsigned i = 0; i <= PARTS; boundary += parts_of[i % PARTS], i++) {
-		for (long from = boundary ? boundary - 1 : 0; from <= boundary + 1; from++) {
-			for (unsigned way = 0; way < 3; way++) {
-				all_is_cached();
-				atomic_store(&missing_from, from);
-				atomic_store(&missing_to, way ? from + 50 : LONG_MAX);
-				atomic_store(&missing_once, way == 2);
-				read_parts();
-			}
-		}
-	}
+	merged_at_each_boundary(read_without);
 }
 
 /* That nothing of it is cached the first is told by the call for all of them. */
@@ -480,12 +456,7 @@ static void merged_and_unmerged_agree(void **state)
 	for (unsigned i = 0; i < PROGRAMS; i++, seed++) {
 		play(seed, true, &merged);
 		play(seed, false, &unmerged);
-		for (unsigned step = 0; step < STEPS; step++) {
-			if (merged.results[step] != unmerged.results[step])
-				fail_msg("seed %llu: read %u is %d merged and %d alone",
-					 (unsigned long long)seed, step, merged.results[step],
-					 unmerged.results[step]);
-		}
+		merged_check_same(seed, "read", merged.results, unmerged.results);
 		if (memcmp(merged.content, unmerged.content, FILE_BYTES))
 			fail_msg("seed %llu: the data differs", (unsigned long long)seed);
 		merged_calls += merged.calls;
@@ -499,11 +470,9 @@ static void merged_and_unmerged_agree(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	support_bound(120);
 	file = support_file("/tmp", FILE_BYTES);
 	all_is_cached();
-	asyncring__sys_hook = reads;
-	return asyncring_queue_init(ENTRIES, &ring, 0);
+	return merged_setup(&ring, reads);
 }
 
 static int teardown(void **state)

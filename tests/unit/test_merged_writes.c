@@ -8,19 +8,13 @@
  * A write to the same inode, held at a gate in the worker's system call, lets the others collect in
  * the lane, so that what is merged with what does not depend on time.
  */
-#include "support.h"
+#include "merged.h"
 
 enum {
-	ENTRIES = 64,
-	BLOCK = 4096,
-	FILE_BYTES = 256 * 1024,
-	PROGRAMS = 300,
 	BLOCKER = 1000,
 	/* Where the write that is held at the gate goes: no other continues it. */
 	FAR = FILE_BYTES + 100,
 };
-
-extern _Atomic bool asyncring__merges_nothing;
 
 static struct asyncring ring;
 static struct support_gate gate, lone_gate; /* for all calls; for those with one vector */
@@ -354,53 +348,28 @@ static void what_waits_for_the_device_is_not_merged(void **state)
 
 /* ---- what stops a call ---- */
 
-enum { PARTS = 5 };
-
-static const size_t parts_of[PARTS] = {BLOCK, 100, 1, BLOCK + 1, 700};
-
 /* A disk with room for @limit bytes. */
-static void fill_up(size_t limit, int error)
+static void fill_up(size_t limit, unsigned boundary)
 {
-	size_t offset = 0, total;
+	static const int errors[PARTS + 1] = {ENOSPC, EIO, EDQUOT, EFBIG, ENOMEM, ENOSPC};
+	size_t total = 0;
 	int results[PARTS];
 
 	forget();
 	atomic_store(&fault_at, (long)limit);
-	atomic_store(&fault_errno, error);
+	atomic_store(&fault_errno, errors[boundary]);
 	hold_lane();
-	for (unsigned i = 0; i < PARTS; offset += parts_of[i++])
-		queue(offset, parts_of[i], i);
+	for (unsigned i = 0; i < PARTS; total += merged_parts[i++])
+		queue(total, merged_parts[i], i);
 	run(PARTS, results);
-	total = offset;
-	offset = 0;
-	for (unsigned i = 0; i < PARTS; offset += parts_of[i++]) {
-		size_t room = limit > offset ? limit - offset : 0;
-
-		if (room >= parts_of[i])
-			assert_int_equal(results[i], parts_of[i]);
-		else if (room)
-			assert_int_equal(results[i], room);
-		else
-			assert_int_equal(results[i], -error);
-	}
+	merged_check_stopped(results, limit, errors[boundary]);
 	assert_written(0, limit < total ? limit : total);
 }
 
 static void stopped_at_each_boundary(void **state)
 {
-	static const int errors[] = {ENOSPC, EIO, EDQUOT, EFBIG, ENOMEM};
-	size_t boundary = 0;
-
 	(void)state;
-	for (unsigned i = 0; i <= PARTS; boundary += parts_of[i % PARTS], i++) {
-		int error = errors[i % (sizeof(errors) / sizeof(errors[0]))];
-
-		if (boundary)
-			fill_up(boundary - 1, error);
-		fill_up(boundary, error);
-		fill_up(boundary + 1, error);
-		fill_up(boundary + 50, error);
-	}
+	merged_at_each_boundary(fill_up);
 }
 
 static void bad_buffer_in_the_middle(void **state)
@@ -585,8 +554,6 @@ static void back_in_the_lane_it_can_be_cancelled(void **state)
 
 /* ---- the differential test ---- */
 
-enum { STEPS = 40 };
-
 struct outcome {
 	int results[STEPS];
 	unsigned calls;
@@ -666,12 +633,7 @@ static void merged_and_unmerged_agree(void **state)
 	for (unsigned i = 0; i < PROGRAMS; i++, seed++) {
 		play(seed, true, &merged);
 		play(seed, false, &unmerged);
-		for (unsigned step = 0; step < STEPS; step++) {
-			if (merged.results[step] != unmerged.results[step])
-				fail_msg("seed %llu: write %u is %d merged and %d alone",
-					 (unsigned long long)seed, step, merged.results[step],
-					 unmerged.results[step]);
-		}
+		merged_check_same(seed, "write", merged.results, unmerged.results);
 		if (merged.size != unmerged.size ||
 		    memcmp(merged.content, unmerged.content, FILE_BYTES))
 			fail_msg("seed %llu: the data differs", (unsigned long long)seed);
@@ -686,15 +648,12 @@ static void merged_and_unmerged_agree(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	support_bound(120);
 	atomic_store(&asyncring__waiters_only_wait, true);
-	for (size_t i = 0; i < FILE_BYTES; i++)
-		data[i] = again[i] = support_byte(i);
-	signal(SIGXFSZ, SIG_IGN);
+	merged_fill(data);
+	merged_fill(again);
 	file = mkostemp(path, O_CLOEXEC);
 	atomic_store(&fault_at, -1);
-	asyncring__sys_hook = worker_writes;
-	return file < 0 ? -1 : asyncring_queue_init(ENTRIES, &ring, 0);
+	return file < 0 ? -1 : merged_setup(&ring, worker_writes);
 }
 
 static int teardown(void **state)
