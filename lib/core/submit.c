@@ -21,9 +21,11 @@ enum {
 	RUN_MAX = 64,
 	/* Of a submission; what ends after that many keeps its request until it is posted. */
 	RESULTS_MAX = 128,
-	NO_OPCODE = 256,
 	EXPECTED = 8, /* entries asked for before they are needed */
 };
+
+/* Of no entry: they begin with four bytes. */
+#define NO_BEGINNING (1ull << 32)
 
 _Static_assert((uint32_t)OP_POLL_IN == EPOLLIN && (uint32_t)OP_POLL_OUT == EPOLLOUT,
 	       "poll_events is taken from the properties");
@@ -54,8 +56,12 @@ struct cursor {
 	const struct op *op; /* of the request before */
 	/* Nothing in the ring asks for a second look at each request: look_at_ring. */
 	bool plain;
-	/* The opcode of `op`, if all is plain with that, too; else NO_OPCODE. */
-	unsigned plain_opcode;
+	/* How the last entry that was plain begins: `op` is its operation; else NO_BEGINNING. */
+	uint64_t plain_beginning;
+	/* With that: the entry's `fd` is a slot. */
+	bool plain_slot;
+	/* So many more results may be noted. */
+	unsigned room;
 	struct ahead ahead;
 	struct run run;
 	struct result results[RESULTS_MAX];
@@ -420,41 +426,62 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
  */
 static void look_at_ring(const struct ring *ring, struct cursor *cursor)
 {
+	const struct batch *batch = &ring->batch;
+
 	/* Relaxed: drain_active is written under submit_lock only. */
 	cursor->plain = !ring->chain_head && !ring->drain_next && !ring->restrictions.registered &&
 			!atomic_load_explicit(&ring->drain_active, memory_order_relaxed) &&
 			!(ring->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_CQE32)) &&
-			!asyncring__statistics.enabled && !ring->batch.on_worker &&
-			!cursor->run.count;
-	cursor->plain_opcode = NO_OPCODE;
+			!asyncring__statistics.enabled && !batch->on_worker && !cursor->run.count;
+	cursor->plain_beginning = NO_BEGINNING;
+	/*
+	 * What ends behind one that has kept its request keeps it, too: so all are in order. And it
+	 * must be possible to make requests of all of them again: asyncring__request_of_result.
+	 */
+	cursor->room = 0;
+	if (list_empty(&batch->done))
+		cursor->room = (ring->free_count < RESULTS_MAX ? ring->free_count : RESULTS_MAX) -
+			       batch->result_count;
 }
 
-/* An opcode comes for the first time since look_at_ring, or after another one: is it plain? */
-__attribute__((noinline)) static bool look_at_opcode(struct cursor *cursor)
-{
-	unsigned opcode = cursor->copy.sqe.opcode;
-	const struct op *op = asyncring__op(opcode);
-
-	if (!cursor->plain || !op || op->properties & (OP_SQE128 | OP_WORKER))
-		return false;
-	take_turn(cursor, op);
-	cursor->plain_opcode = opcode;
-	return true;
-}
-
-/* The operation of the entry just taken, if there is nothing to it but that; else NULL. */
-static inline const struct op *plain_op(const struct ring *ring, struct cursor *cursor)
+/* An entry begins in another way than the one before, or is the first since look_at_ring. */
+__attribute__((noinline)) static bool look_at_beginning(struct cursor *cursor, uint32_t beginning)
 {
 	enum { OTHER_FLAGS = 0xff & ~ASYNCRING_SQE_FIXED_FILE };
 	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
+	const struct op *op = asyncring__op(sqe->opcode);
 
-	if ((sqe->flags & OTHER_FLAGS) | sqe->ioprio | sqe->personality)
-		return NULL;
-	if (sqe->opcode != cursor->plain_opcode && !look_at_opcode(cursor))
-		return NULL;
-	if (cursor->op->properties & OP_RUNS && next_continues(ring, cursor))
-		return NULL;
-	return cursor->op;
+	if (!cursor->plain || (sqe->flags & OTHER_FLAGS) | sqe->ioprio || !op ||
+	    op->properties & (OP_SQE128 | OP_WORKER))
+		return false;
+	take_turn(cursor, op);
+	cursor->plain_beginning = beginning;
+	cursor->plain_slot = sqe->flags & ASYNCRING_SQE_FIXED_FILE && op->properties & OP_FILE;
+	return true;
+}
+
+/* Is there nothing to the entry just taken but its operation? That is cursor->op then. */
+static inline bool is_plain(const struct ring *ring, struct cursor *cursor)
+{
+	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
+	uint32_t beginning;
+
+	_Static_assert(offsetof(struct asyncring_sqe, fd) == sizeof(beginning),
+		       "opcode, flags and ioprio");
+	memcpy(&beginning, sqe, sizeof(beginning));
+	if (beginning != cursor->plain_beginning && !look_at_beginning(cursor, beginning))
+		return false;
+	return !sqe->personality &&
+	       !(cursor->op->properties & OP_RUNS && next_continues(ring, cursor));
+}
+
+static inline void note_result(struct ring *ring, struct cursor *cursor, int32_t res)
+{
+	cursor->room--;
+	cursor->results[ring->batch.result_count++] = (struct result){
+		.user_data = cursor->copy.sqe.user_data,
+		.res = res,
+	};
 }
 
 /*
@@ -467,37 +494,30 @@ static inline bool leave_result(struct ring *ring, struct request *request, stru
 		NO_MATTER = ASYNCRING_SQE_FIXED_FILE | REQ_FAILED | REQ_POSITION | REQ_NOWAIT |
 			    REQ_FILE_BORROWED | REQ_SOCKET,
 	};
-	struct batch *batch = &ring->batch;
 	const struct completion *completion = &request->completion;
 
 	if (request->flags & ~(uint32_t)NO_MATTER || completion->flags || completion->large ||
 	    completion->extended || completion->timeout || request->buffer || request->async_data)
 		return false;
-	/* What ends behind one that has kept its request keeps it, too: so all are in order. */
-	if (batch->result_count >= RESULTS_MAX || !list_empty(&batch->done))
-		return false;
-	/* It must be possible to make a request of it again: asyncring__request_of_result. */
-	if (batch->result_count >= ring->free_count)
+	if (!cursor->room || !list_empty(&ring->batch.done))
 		return false;
 	if (request->file) {
 		if (!(request->flags & REQ_FILE_BORROWED))
 			return false;
 		request->file = NULL;
 	}
-	cursor->results[batch->result_count++] = (struct result){
-		.user_data = completion->user_data,
-		.res = completion->res,
-	};
+	note_result(ring, cursor, completion->res);
 	return true;
 }
 
 /*
- * An entry without flags and the like, on a ring without: straight through. True if its request has
- * ended and may serve for the next one. *error as submit_one returns it.
+ * A plain entry becomes @request. *attempt: what was found in the attempt to do without. True if
+ * the request has ended and may serve for the next one. *error as submit_one returns it.
  */
-static inline bool submit_plain(struct ring *ring, struct request *request, struct cursor *cursor,
-				const struct op *op, int *error)
+static bool submit_plain(struct ring *ring, struct request *request, struct cursor *cursor,
+			 const struct attempt *attempt, int *error)
 {
+	const struct op *op = cursor->op;
 	enum issue_result result;
 
 	fill_in(request, &cursor->copy.sqe, op);
@@ -506,7 +526,7 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 		*error = submit_prepared(ring, request, *error);
 		return false;
 	}
-	if (request->fixed_file && op->properties & OP_FILE) {
+	if (cursor->plain_slot) {
 		/* If there is none that is found out once more, and told. */
 		request->file = asyncring__file_table_get(ring, (unsigned)request->fd);
 		if (!request->file) {
@@ -515,7 +535,10 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 		}
 		request->flags |= REQ_FILE_BORROWED;
 	}
-	result = op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED);
+	if (attempt->made)
+		result = op->resume(request, attempt);
+	else
+		result = op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED);
 	if (__builtin_expect(result == ISSUE_DONE && request->completion.res >= 0 &&
 				     leave_result(ring, request, cursor),
 			     true))
@@ -523,6 +546,26 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 	if (asyncring__issued(request, result) && request->flags & REQ_PREP_FAILED)
 		*error = request->completion.res;
 	return false;
+}
+
+/* Carry a plain entry out without a request. True if that was all. */
+static inline bool submit_at_once(struct ring *ring, struct cursor *cursor, struct attempt *attempt)
+{
+	const struct op *op = cursor->op;
+	struct file *file = NULL;
+
+	attempt->made = false;
+	if (!op->at_once || !cursor->room)
+		return false;
+	if (cursor->plain_slot) {
+		file = asyncring__file_table_get(ring, (unsigned)cursor->copy.sqe.fd);
+		if (!file)
+			return false;
+	}
+	if (!op->at_once(ring, &cursor->copy.sqe, file, attempt))
+		return false;
+	note_result(ring, cursor, attempt->result);
+	return true;
 }
 
 int asyncring__submit(struct ring *ring, unsigned count)
@@ -548,7 +591,7 @@ int asyncring__submit(struct ring *ring, unsigned count)
 	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
 		expect_first(ring, count);
 	while (cursor.left) {
-		const struct op *op;
+		struct attempt attempt;
 		int error;
 
 		if (!request) {
@@ -559,9 +602,9 @@ int asyncring__submit(struct ring *ring, unsigned count)
 		}
 		if (!take_sqe(ring, &cursor))
 			break;
-		op = plain_op(ring, &cursor);
-		if (__builtin_expect(op != NULL, true)) {
-			if (submit_plain(ring, request, &cursor, op, &error))
+		if (__builtin_expect(is_plain(ring, &cursor), true)) {
+			if (__builtin_expect(submit_at_once(ring, &cursor, &attempt), true) ||
+			    submit_plain(ring, request, &cursor, &attempt, &error))
 				continue;
 		} else
 			error = submit_one(ring, request, &cursor);
