@@ -94,6 +94,8 @@ struct ring_control {
 #define BATCH_PINS   8
 #define BATCH_PUNTED 16
 
+enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
+
 struct batch {
 	/*
 	 * In a submission, on the submitter's stack; else not valid. The results of requests that
@@ -142,6 +144,13 @@ static inline bool batch_ended_none(const struct batch *batch)
 	return !batch->result_count && list_empty(&batch->done);
 }
 
+/* What is known within a batch is not known in the next. */
+static inline void batch_forget(struct batch *batch)
+{
+	batch->file_size = FILE_SIZE_UNKNOWN;
+	batch->moved = 0;
+}
+
 /* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
 struct ahead {
 	uint64_t from;
@@ -150,8 +159,6 @@ struct ahead {
 	unsigned char bytes[1024];
 	unsigned char last; /* nearest to the application on its stack */
 };
-
-enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
 
 enum ring_limits {
 	RING_SQ_ENTRIES_MAX = 32768,
@@ -207,8 +214,9 @@ struct ring {
 	/* Belongs to the process this one was forked from. Set in the child's fork handler. */
 	bool inherited;
 	/*
-	 * Who enters submits, because there is no SQ thread. Set by setup; relaxed, a hint for
-	 * who has no reference: only what it may not wait for submit_lock depends on it.
+	 * Who enters submits: there is no SQ thread, the ring is this process's and not closing.
+	 * Set by setup, cleared at close and in the child's fork handler. Relaxed, a hint for who
+	 * has neither a reference nor submit_lock.
 	 */
 	_Atomic bool direct;
 	struct lock submit_lock;
@@ -264,12 +272,16 @@ struct ring {
 	/* ---- submission: submit_lock ---- */
 	/* The true one; words->sq_head is for the application. Atomic for those who only look. */
 	_Atomic uint32_t sq_head;
+	/* The last entry that was nothing but its operation (submit.c). */
+	struct plain {
+		uint64_t beginning; /* how such an entry begins; 0: there was none */
+		const struct op *op;
+		bool slot; /* its `fd` is one */
+	} plain;
 	/* SINGLE_ISSUER: the thread that may submit and register; 0: not yet enabled. */
 	uint64_t owner_thread;
 	struct request *free_requests; /* linked through request.link ... */
 	unsigned free_count;	       /* ... and their number, never below batch.result_count */
-	/* Not among these: one as request_alloc gives it, left by a submission; or NULL. */
-	struct request *spare_request;
 	struct list request_blocks;
 	/* A chain under construction, or NULL. */
 	struct request *chain_head, *chain_tail;

@@ -67,7 +67,7 @@ struct iocb;
 /* What at_once() has found. */
 struct attempt {
 	int32_t result;
-	bool made;   /* it has not ended with that: resume() is to go on from there */
+	bool made; /* false before; true: it has not ended with that, resume() goes on from there */
 	uint8_t way; /* the operation's own */
 };
 

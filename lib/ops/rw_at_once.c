@@ -55,9 +55,9 @@ static inline __attribute__((always_inline)) bool at_once(struct ring *ring,
 	if (attempt->way == WAY_NONE)
 		return false;
 	result = try(file ? file->fd : sqe->fd, sqe, attempt->way, write);
-	attempt->made = true;
 	attempt->result = (int32_t)result;
-	if (result != sqe->len)
+	attempt->made = result != sqe->len;
+	if (attempt->made)
 		return false;
 	asyncring__rw_moved(ring, (uint64_t)result);
 	return true;
