@@ -98,8 +98,8 @@ static void reset(struct ring *ring)
 {
 	/* The lock is for a thread that still comes with a stale pointer (complete.c). */
 	ring_lock(ring);
-	memset((char *)ring + offsetof(struct ring, names), 0,
-	       sizeof(*ring) - offsetof(struct ring, names));
+	memset((char *)ring + offsetof(struct ring, flags), 0,
+	       sizeof(*ring) - offsetof(struct ring, flags));
 	atomic_store_explicit(&ring->active, 0, memory_order_relaxed);
 	atomic_store_explicit(&ring->closing, false, memory_order_relaxed);
 	atomic_store_explicit(&ring->direct, false, memory_order_relaxed);
