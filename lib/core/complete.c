@@ -212,7 +212,7 @@ static void finish_on_worker(struct ring *ring)
 static void deactivate(struct ring *ring, unsigned count)
 {
 	/* While the ring cannot go away: those that the posted completions were counted for. */
-	if (asyncring__count_reached(ring)) {
+	if (asyncring__count_reached(&ring->count_wait)) {
 		ring_lock(ring);
 		finish_on_worker(ring);
 		ring_unlock(ring);

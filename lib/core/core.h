@@ -244,7 +244,15 @@ void asyncring__cq_post_owned(struct ring *ring, struct completion *completion, 
 void asyncring__cq_flush(struct ring *ring, bool owner);
 
 /* CQEs the application has not taken, as the CQ words say; bounded by the CQ's size. */
-unsigned asyncring__cq_ready(struct ring *ring);
+static inline unsigned asyncring__cq_ready(const struct ring *ring)
+{
+	/* Relaxed: a hint for the caller, who takes cq_lock to be sure. */
+	uint32_t tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
+	uint32_t ready = tail - head;
+
+	return ready < ring->cq_entries ? ready : ring->cq_entries;
+}
 
 /* Drop what waits for room in a ring that is going away. */
 void asyncring__cq_discard(struct ring *ring);

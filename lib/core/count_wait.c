@@ -57,21 +57,11 @@ void asyncring__count_remove(struct request *request)
 	take_out(request->ring, &request->node);
 }
 
-bool asyncring__count_reached(struct ring *ring)
-{
-	struct count_wait *wait = &ring->count_wait;
-
-	if (!atomic_load_explicit(&wait->any, memory_order_relaxed))
-		return false;
-	return atomic_load_explicit(&wait->posted, memory_order_relaxed) >=
-	       atomic_load_explicit(&wait->due, memory_order_relaxed);
-}
-
 void asyncring__count_release(struct ring *ring)
 {
 	struct count_wait *wait = &ring->count_wait;
 
-	while (asyncring__count_reached(ring)) {
+	while (asyncring__count_reached(wait)) {
 		struct list *node = wait->requests.next;
 
 		take_out(ring, node);

@@ -43,7 +43,13 @@ void asyncring__count_add(struct request *request, uint32_t count);
 void asyncring__count_remove(struct request *request);
 
 /* Is the number of one of them reached? A hint unless submit_lock is held. */
-bool asyncring__count_reached(struct ring *ring);
+static inline bool asyncring__count_reached(const struct count_wait *wait)
+{
+	return atomic_load_explicit(&wait->any, memory_order_relaxed) &&
+	       atomic_load_explicit(&wait->posted, memory_order_relaxed) >=
+		       atomic_load_explicit(&wait->due, memory_order_relaxed);
+}
+
 /* Carry on with those. submit_lock held, within a batch. */
 void asyncring__count_release(struct ring *ring);
 

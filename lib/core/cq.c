@@ -187,7 +187,8 @@ static void post_locked(struct ring *ring, struct list *list)
  * Write the results of the batch, in rings whose CQEs are all of one size and have nothing else.
  * How many there was no room for: they are still in the batch. cq_lock held.
  */
-static unsigned write_results(struct ring *ring, const struct result *results, unsigned count)
+static inline __attribute__((always_inline)) unsigned
+write_results(struct ring *ring, const struct result *results, unsigned count)
 {
 	uint32_t tail = atomic_load_explicit(&ring->cq_tail, memory_order_relaxed);
 	uint32_t first = tail & (ring->cq_entries - 1);
@@ -225,7 +226,7 @@ __attribute__((noinline)) static void revive(struct ring *ring, const struct res
 }
 
 /* The results of the batch; cq_lock and submit_lock held. */
-static inline void post_results_locked(struct ring *ring)
+static inline __attribute__((always_inline)) void post_results_locked(struct ring *ring)
 {
 	struct batch *batch = &ring->batch;
 	unsigned count = batch->result_count;
@@ -454,7 +455,7 @@ static void recycle(struct completion *completion)
  */
 static void tell_counted(struct ring *ring)
 {
-	if (asyncring__count_reached(ring))
+	if (asyncring__count_reached(&ring->count_wait))
 		asyncring__poller_wake(ring_poller(ring));
 }
 
@@ -516,21 +517,11 @@ void asyncring__cq_flush(struct ring *ring, bool owner)
 	while ((node = list_take_first(&written)))
 		recycle(container_of(node, struct completion, node));
 	/* What waited for room, or for the owner, is counted only now. */
-	if (asyncring__count_reached(ring)) {
+	if (asyncring__count_reached(&ring->count_wait)) {
 		ring_lock(ring);
 		asyncring__batch_finish(ring);
 		ring_unlock(ring);
 	}
-}
-
-unsigned asyncring__cq_ready(struct ring *ring)
-{
-	/* Relaxed: a hint for the caller, who takes cq_lock to be sure. */
-	uint32_t tail = atomic_load_explicit(&ring->words->cq_tail, memory_order_relaxed);
-	uint32_t head = atomic_load_explicit(&ring->words->cq_head, memory_order_relaxed);
-	uint32_t ready = tail - head;
-
-	return ready < ring->cq_entries ? ready : ring->cq_entries;
 }
 
 /* For a ring that is going away: nobody will see these. */

@@ -220,17 +220,26 @@ static inline int check_caller(struct ring *ring, unsigned to_submit)
 	return to_submit && owned_by_other(ring) ? -EEXIST : 0;
 }
 
-/* submit_lock held. */
-static int submit_locked(struct ring *ring, const struct call *call, struct rest *rest)
+/* submit_lock held, and until what it leaves has been taken. */
+static inline int submit_locked(struct ring *ring, const struct call *call)
 {
 	int result;
 
 	ring->batch.waits = call->flags & ASYNCRING_ENTER_GETEVENTS && call->min_complete;
 	result = asyncring__submit(ring, call->to_submit);
-	rest->held = ring->batch.held;
-	rest->look = ring->batch.look_again && !ring_defers(ring);
-	ring->batch.waits = ring->batch.held = ring->batch.look_again = false;
+	ring->batch.waits = false;
 	return result;
+}
+
+static struct rest take_rest(struct ring *ring)
+{
+	struct rest rest = {
+		.look = ring->batch.look_again && !ring_defers(ring),
+		.held = ring->batch.held,
+	};
+
+	ring->batch.look_again = ring->batch.held = false;
+	return rest;
 }
 
 static int submit(struct ring *ring, const struct call *call, struct rest *rest)
@@ -242,7 +251,8 @@ static int submit(struct ring *ring, const struct call *call, struct rest *rest)
 	if (!call->to_submit)
 		return 0;
 	ring_lock(ring);
-	result = submit_locked(ring, call, rest);
+	result = submit_locked(ring, call);
+	*rest = take_rest(ring);
 	ring_unlock(ring);
 	return result;
 }
@@ -288,7 +298,7 @@ static bool is_over(struct ring *ring, const struct call *call)
 {
 	unsigned wanted = call->min_complete;
 
-	if (ring_poller(ring))
+	if (ring_poller(ring) || ring->batch.held)
 		return false;
 	if (!(call->flags & ASYNCRING_ENTER_GETEVENTS))
 		return true;
@@ -306,7 +316,7 @@ static bool is_over(struct ring *ring, const struct call *call)
  * Something is to be submitted, and submit_lock is held in place of a reference. Where all requests
  * end inline that is the whole call, and the lock its only atomic operation but for the CQ's.
  */
-static int enter_locked(struct ring *ring, const struct call *call)
+static inline int enter_locked(struct ring *ring, const struct call *call)
 {
 	int result = check_caller(ring, call->to_submit);
 	struct rest rest;
@@ -315,12 +325,12 @@ static int enter_locked(struct ring *ring, const struct call *call)
 		ring_unlock(ring);
 		return result;
 	}
-	result = submit_locked(ring, call, &rest);
-	if (__builtin_expect(result == (int)call->to_submit && !rest.held && is_over(ring, call),
-			     true)) {
+	result = submit_locked(ring, call);
+	if (__builtin_expect(result == (int)call->to_submit && is_over(ring, call), true)) {
 		ring_unlock(ring);
 		return result;
 	}
+	rest = take_rest(ring);
 	asyncring__ring_hold(ring);
 	ring_unlock(ring);
 	result = proceed(ring, call, result, &rest);

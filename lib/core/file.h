@@ -90,6 +90,16 @@ static inline struct file *file_get(struct file *file)
 	return file;
 }
 
+/* What the duplicate was found to be, and what was refused since. */
+static inline struct hint asyncring__file_hint(const struct file *file)
+{
+	struct hint hint = file->hint;
+
+	hint.nowait_reads &= !atomic_load_explicit(&file->nowait_refused[0], memory_order_relaxed);
+	hint.nowait_writes &= !atomic_load_explicit(&file->nowait_refused[1], memory_order_relaxed);
+	return hint;
+}
+
 /* Is @fd one of the duplicates made here? No lock held. */
 bool asyncring__file_owns(int fd);
 

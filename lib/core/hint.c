@@ -51,12 +51,6 @@ enum {
 	CHUNKS = 1024,
 	RELEARN = 4096,
 	DEVICES = 16,
-	/* One hint in a byte. */
-	KIND_MASK = 7,
-	NO_NOWAIT_READS = 8,
-	NO_NOWAIT_WRITES = 16,
-	MERGES = 32,
-	LOCAL = 64,
 };
 
 struct chunk {
@@ -87,13 +81,21 @@ static _Atomic uint8_t *place(int fd)
 	return &fresh->hints[(unsigned)fd % CHUNK_HINTS];
 }
 
-static struct hint unpack(uint8_t byte)
+/* A fresh hint is 0: FILE_UNKNOWN. */
+static uint8_t byte_of(struct hint hint)
 {
-	return (struct hint){.kind = byte & KIND_MASK,
-			     .nowait_reads = !(byte & NO_NOWAIT_READS),
-			     .nowait_writes = !(byte & NO_NOWAIT_WRITES),
-			     .merges = byte & MERGES,
-			     .local = byte & LOCAL};
+	uint8_t byte;
+
+	memcpy(&byte, &hint, 1);
+	return byte;
+}
+
+static struct hint hint_of(uint8_t byte)
+{
+	struct hint hint;
+
+	memcpy(&hint, &byte, 1);
+	return hint;
 }
 
 /* Linux 5.9 and 5.10 answer 0, as at the end of the file, where a NOWAIT read should be -EAGAIN. */
@@ -137,30 +139,41 @@ static bool opened_to_merge(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY && !(flags & (O_DSYNC | O_APPEND));
 }
 
+/* What is known of a file of that kind to begin with: that nothing was refused yet. */
+static struct hint hint_for(enum file_kind kind)
+{
+	return (struct hint){.kind = kind, .nowait_reads = true, .nowait_writes = true};
+}
+
 /* What a regular file on the file system behind @fd is; FILE_UNKNOWN if that cannot be told. */
-static uint8_t ask_file_system(int fd)
+static struct hint ask_file_system(int fd)
 {
 	struct statfs fs;
+	struct hint hint;
 
 	if (sys_fstatfs(fd, &fs))
-		return FILE_UNKNOWN;
+		return hint_for(FILE_UNKNOWN);
 	switch ((unsigned long)fs.f_type) {
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case HUGETLBFS_MAGIC:
-		return FILE_MEMORY | MERGES | LOCAL;
+		hint = hint_for(FILE_MEMORY);
+		hint.merges = hint.local = true;
+		return hint;
 	case PROC_SUPER_MAGIC:
 	case SYSFS_MAGIC:
 	case DEBUGFS_MAGIC:
 	case TRACEFS_MAGIC:
 	case CGROUP2_SUPER_MAGIC:
 	case CGROUP_SUPER_MAGIC:
-		return FILE_OTHER;
+		return hint_for(FILE_OTHER);
 	}
-	return FILE_CACHED | (kernel_reads_premature_zero() ? NO_NOWAIT_READS : 0) |
-	       (is_local(&fs) ? LOCAL : 0) |
-	       /* Not what is mounted to write through. */
-	       (is_local(&fs) && !(fs.f_flags & ST_SYNCHRONOUS) ? MERGES : 0);
+	hint = hint_for(FILE_CACHED);
+	hint.nowait_reads = !kernel_reads_premature_zero();
+	hint.local = is_local(&fs);
+	/* Not what is mounted to write through. */
+	hint.merges = hint.local && !(fs.f_flags & ST_SYNCHRONOUS);
+	return hint;
 }
 
 /*
@@ -169,64 +182,74 @@ static uint8_t ask_file_system(int fd)
  * would block it. What the other kinds do wrong there costs time only: RWF_NOWAIT is refused, or a
  * worker takes it.
  */
-static uint8_t classify_file_system(int fd, dev_t device)
+static struct hint classify_file_system(int fd, dev_t device)
 {
 	static _Atomic uint64_t answers[DEVICES]; /* device << 8 | answer; 0: none. Relaxed. */
 	static __thread unsigned questions;
 	_Atomic uint64_t *answer = &answers[device % DEVICES];
 	uint64_t known = atomic_load_explicit(answer, memory_order_relaxed);
-	uint8_t kind;
+	struct hint hint;
 
 	if (known && known >> 8 == device && ++questions % RELEARN)
-		return (uint8_t)known;
-	kind = ask_file_system(fd);
-	if (kind == FILE_UNKNOWN)
-		return FILE_OTHER;
-	if ((kind & KIND_MASK) != FILE_MEMORY && !(device >> 56))
-		atomic_store_explicit(answer, (uint64_t)device << 8 | kind, memory_order_relaxed);
-	return kind;
+		return hint_of((uint8_t)known);
+	hint = ask_file_system(fd);
+	if (hint.kind == FILE_UNKNOWN)
+		return hint_for(FILE_OTHER);
+	if (hint.kind != FILE_MEMORY && !(device >> 56))
+		atomic_store_explicit(answer, (uint64_t)device << 8 | byte_of(hint),
+				      memory_order_relaxed);
+	return hint;
 }
 
-static uint8_t classify(int fd, const struct stat *status)
+static struct hint classify_regular(int fd, dev_t device)
 {
-	if (S_ISREG(status->st_mode)) {
-		int open_flags = sys_fcntl(fd, F_GETFL, 0);
-		uint8_t byte;
+	int open_flags = sys_fcntl(fd, F_GETFL, 0);
+	struct hint hint;
 
-		if (open_flags < 0)
-			return FILE_OTHER;
-		byte = classify_file_system(fd, status->st_dev);
-		if (open_flags & O_DIRECT && (byte & KIND_MASK) != FILE_MEMORY)
-			return FILE_DIRECT | (byte & LOCAL);
-		return opened_to_merge(open_flags) ? byte : byte & ~MERGES;
-	}
+	if (open_flags < 0)
+		return hint_for(FILE_OTHER);
+	hint = classify_file_system(fd, device);
+	if (open_flags & O_DIRECT && hint.kind != FILE_MEMORY) {
+		bool local = hint.local;
+
+		hint = hint_for(FILE_DIRECT);
+		hint.local = local;
+	} else
+		hint.merges &= opened_to_merge(open_flags);
+	return hint;
+}
+
+static struct hint classify(int fd, const struct stat *status)
+{
+	if (S_ISREG(status->st_mode))
+		return classify_regular(fd, status->st_dev);
 	if (S_ISBLK(status->st_mode))
-		return sys_fcntl(fd, F_GETFL, 0) & O_DIRECT ? FILE_DIRECT : FILE_OTHER;
+		return hint_for(sys_fcntl(fd, F_GETFL, 0) & O_DIRECT ? FILE_DIRECT : FILE_OTHER);
 	/* Anonymous inodes (eventfd, timerfd, inotify, ...) have no type at all. */
 	if (S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) || S_ISCHR(status->st_mode) ||
 	    !(status->st_mode & S_IFMT))
-		return FILE_POLLABLE;
-	return FILE_OTHER;
+		return hint_for(FILE_POLLABLE);
+	return hint_for(FILE_OTHER);
 }
 
 int asyncring__hint_inspect(int copy, int fd, struct hint *hint, struct stat *status)
 {
 	_Atomic uint8_t *known = place(fd);
 	int error = sys_fstat(copy, status);
-	uint8_t byte;
 
 	if (error)
 		return error;
-	byte = classify(copy, status);
+	*hint = classify(copy, status);
 	if (known) {
-		uint8_t old = atomic_load_explicit(known, memory_order_relaxed);
+		struct hint old = hint_of(atomic_load_explicit(known, memory_order_relaxed));
 
 		/* What the file system has refused it will refuse again. */
-		if ((old & KIND_MASK) == (byte & KIND_MASK))
-			byte |= old & (NO_NOWAIT_READS | NO_NOWAIT_WRITES);
-		atomic_store_explicit(known, byte, memory_order_relaxed);
+		if (old.kind == hint->kind) {
+			hint->nowait_reads &= old.nowait_reads;
+			hint->nowait_writes &= old.nowait_writes;
+		}
+		atomic_store_explicit(known, byte_of(*hint), memory_order_relaxed);
 	}
-	*hint = unpack(byte);
 	return 0;
 }
 
@@ -252,7 +275,7 @@ __attribute__((noinline)) static struct hint learn_afresh(int fd)
 struct hint asyncring__hint(int fd, uint32_t *questions)
 {
 	struct chunk *chunk = NULL;
-	uint8_t byte;
+	struct hint hint;
 
 	/* Acquire, pairs with the exchange in place(). A negative number has no chunk either. */
 	if ((unsigned)fd / CHUNK_HINTS < CHUNKS)
@@ -260,18 +283,18 @@ struct hint asyncring__hint(int fd, uint32_t *questions)
 					     memory_order_acquire);
 	if (!chunk || !(++*questions % RELEARN))
 		return learn_afresh(fd);
-	byte = atomic_load_explicit(&chunk->hints[(unsigned)fd % CHUNK_HINTS],
-				    memory_order_relaxed);
-	return (byte & KIND_MASK) == FILE_UNKNOWN ? learn_afresh(fd) : unpack(byte);
+	hint = hint_of(atomic_load_explicit(&chunk->hints[(unsigned)fd % CHUNK_HINTS],
+					    memory_order_relaxed));
+	return hint.kind == FILE_UNKNOWN ? learn_afresh(fd) : hint;
 }
 
 void asyncring__hint_no_nowait(int fd, bool write)
 {
+	const struct hint refused = {.nowait_reads = !write, .nowait_writes = write};
 	_Atomic uint8_t *known = place(fd);
 
 	if (known)
-		atomic_fetch_or_explicit(known, write ? NO_NOWAIT_WRITES : NO_NOWAIT_READS,
-					 memory_order_relaxed);
+		atomic_fetch_and_explicit(known, (uint8_t)~byte_of(refused), memory_order_relaxed);
 }
 
 void asyncring__hint_forget(int fd)

@@ -22,18 +22,21 @@ enum file_kind {
 	FILE_OTHER,    /* anything else: directories, procfs, block devices through the cache */
 };
 
+/* As it is remembered: in one byte. */
 struct hint {
-	uint8_t kind;	   /* enum file_kind */
-	bool nowait_reads; /* RWF_NOWAIT is worth trying: it was not yet refused */
-	bool nowait_writes;
+	uint8_t kind : 3;      /* enum file_kind */
+	bool nowait_reads : 1; /* RWF_NOWAIT is worth trying: it was not yet refused */
+	bool nowait_writes : 1;
 	/*
 	 * Writes that continue each other may be made with one call, whichever of the file's open
 	 * descriptions they go through, as long as this is true of all (ops/rw_merge.c).
 	 */
-	bool merges;
+	bool merges : 1;
 	/* On a file system whose device answers sooner or later, come what may. */
-	bool local;
+	bool local : 1;
 };
+
+_Static_assert(sizeof(struct hint) == 1, "kept in one byte");
 
 /*
  * The hint for @fd, looked up or, the first time and now and then, found out with a few system

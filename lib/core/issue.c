@@ -542,38 +542,16 @@ static void complete_cancelled(struct ring *ring)
 	}
 }
 
-/* All that most batches have: requests that have ended, and left but their results. */
-static bool has_results_only(const struct ring *ring)
-{
-	const struct batch *batch = &ring->batch;
-
-	/* Relaxed: drain_active is written under submit_lock only. */
-	return list_empty(&batch->done) && list_empty(&batch->released) &&
-	       list_empty(&batch->cancelled) &&
-	       !(batch->punted_count | batch->pin_count | batch->announce) &&
-	       !atomic_load_explicit(&ring->drain_active, memory_order_relaxed) &&
-	       !asyncring__kernel_aio_waiting(ring);
-}
-
 void asyncring__batch_finish(struct ring *ring)
 {
 	struct batch *batch = &ring->batch;
 
-	if (__builtin_expect(has_results_only(ring), true)) {
-		if (batch->result_count)
-			asyncring__cq_post_results(ring);
-		if (!asyncring__count_reached(ring)) {
-			batch->file_size = FILE_SIZE_UNKNOWN;
-			batch->moved = 0;
-			return;
-		}
-	}
 	for (;;) {
 		if (!batch_ended_none(batch) || !list_empty(&batch->released))
 			asyncring__batch_complete(ring);
 		else if (!list_empty(&batch->cancelled))
 			complete_cancelled(ring);
-		else if (asyncring__count_reached(ring))
+		else if (asyncring__count_reached(&ring->count_wait))
 			asyncring__count_release(ring);
 		else if (asyncring__kernel_aio_waiting(ring))
 			asyncring__kernel_aio_submit(ring);
@@ -592,8 +570,7 @@ void asyncring__batch_finish(struct ring *ring)
 		asyncring__cq_announce(ring);
 	batch->announce = false;
 	drop_pins(ring);
-	batch->file_size = FILE_SIZE_UNKNOWN;
-	batch->moved = 0;
+	batch_forget(batch);
 }
 
 /*

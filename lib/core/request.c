@@ -121,7 +121,7 @@ void asyncring__request_free_all(struct ring *ring)
 
 	while ((node = list_take_first(&ring->request_blocks)))
 		asyncring__free(container_of(node, struct block, node));
-	ring->free_requests = ring->spare_request = NULL;
+	ring->free_requests = NULL;
 	ring->free_count = 0;
 	atomic_store_explicit(&ring->returned_requests, NULL, memory_order_relaxed);
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct request;
+struct restrictions;
 struct ring;
 
 /* Let go of everything registered; the ring is closing and nobody else uses it. No lock. */
@@ -40,6 +42,9 @@ void asyncring__buffer_groups_release(struct ring *ring);
 
 /* restrictions.c: all of the list counts, or none. */
 int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned count);
+/* Do they allow @request, which is being prepared? */
+bool asyncring__restrictions_allow(const struct restrictions *restrictions,
+				   const struct request *request);
 
 /* credentials.c: the new personality's number, or -ENOMEM, -EBUSY (there are PERSONALITIES_MAX). */
 int asyncring__personality_register(struct ring *ring);

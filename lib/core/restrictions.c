@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Restrictions: what a ring may be used for, given once while it is disabled. SQEs are checked in
- * submit.c, register calls in register.c.
+ * Restrictions: what a ring may be used for, given once while it is disabled. SQEs are checked when
+ * submit.c has taken them, register calls in register.c.
  */
 #include <asyncring.h>
 
@@ -55,4 +55,16 @@ int asyncring__restrictions_register(struct ring *ring, uint64_t arg, unsigned c
 	if (!error)
 		ring->restrictions = restrictions;
 	return error;
+}
+
+bool asyncring__restrictions_allow(const struct restrictions *restrictions,
+				   const struct request *request)
+{
+	uint8_t flags = (uint8_t)request->flags;
+
+	if (!(restrictions->sqe_opcodes[request->opcode >> 6] & (1ull << (request->opcode & 63))))
+		return false;
+	if ((flags & restrictions->sqe_flags_required) != restrictions->sqe_flags_required)
+		return false;
+	return !(flags & ~(restrictions->sqe_flags_allowed | restrictions->sqe_flags_required));
 }

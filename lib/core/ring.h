@@ -94,6 +94,8 @@ struct ring_control {
 #define BATCH_PINS   8
 #define BATCH_PUNTED 16
 
+enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
+
 struct batch {
 	/*
 	 * In a submission, on the submitter's stack; else not valid. The results of requests that
@@ -142,6 +144,13 @@ static inline bool batch_ended_none(const struct batch *batch)
 	return !batch->result_count && list_empty(&batch->done);
 }
 
+/* What is known within a batch is not known in the next. */
+static inline void batch_forget(struct batch *batch)
+{
+	batch->file_size = FILE_SIZE_UNKNOWN;
+	batch->moved = 0;
+}
+
 /* A part of the application's memory, copied in a submission (asyncring__copy_in_ahead). */
 struct ahead {
 	uint64_t from;
@@ -150,8 +159,6 @@ struct ahead {
 	unsigned char bytes[1024];
 	unsigned char last; /* nearest to the application on its stack */
 };
-
-enum file_size { FILE_SIZE_UNKNOWN, FILE_SIZE_UNLIMITED, FILE_SIZE_LIMITED };
 
 enum ring_limits {
 	RING_SQ_ENTRIES_MAX = 32768,
@@ -187,7 +194,7 @@ struct ring {
 	/*
 	 * The table's reference and one for each call in progress; 0: the structure is unused.
 	 * First, because it outlives every use of the structure, as does what follows up to
-	 * `names`: a thread with a stale pointer may look at it.
+	 * `flags`: a thread with a stale pointer may look at it.
 	 */
 	_Atomic uint32_t references;
 	/* Set once at close, before anything is torn down. */
@@ -207,11 +214,110 @@ struct ring {
 	/* Belongs to the process this one was forked from. Set in the child's fork handler. */
 	bool inherited;
 	/*
-	 * Who enters submits, because there is no SQ thread. Set by setup; relaxed, a hint for
-	 * who has no reference: only what it may not wait for submit_lock depends on it.
+	 * Who enters submits: there is no SQ thread, the ring is this process's and not closing.
+	 * Set by setup, cleared at close and in the child's fork handler. Relaxed, a hint for who
+	 * has neither a reference nor submit_lock.
 	 */
 	_Atomic bool direct;
 	struct lock submit_lock;
+
+	/*
+	 * From here to the batch stands first in each group what a call touches whose requests are
+	 * all over at once, so that it is in few cache lines.
+	 */
+
+	/* ---- constant from setup to close ---- */
+	uint32_t flags; /* ASYNCRING_SETUP_* */
+	uint32_t sq_entries, cq_entries;
+	uint32_t sqe_shift; /* log2 of the SQE stride in bytes */
+	uint32_t cqe_shift; /* log2 of the CQE stride in bytes */
+	/*
+	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
+	 * setup, then under ring_table.lock; others look without.
+	 */
+	_Atomic int fd;
+	struct ring_words *words;
+	unsigned char *cqes;
+	uint32_t *sq_array; /* NULL with NO_SQARRAY */
+	unsigned char *sqes;
+	struct ring_control *control;
+	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
+	struct sq_thread *sq_thread;
+	/* SINGLE_ISSUER: the thread that may submit and register; 0: not yet enabled. */
+	uint64_t owner_thread;
+
+	/* ---- submission: submit_lock ---- */
+	/* The true one; words->sq_head is for the application. Atomic for those who only look. */
+	_Atomic uint32_t sq_head;
+	uint32_t hint_questions; /* see asyncring__hint() */
+	/* The last entry that was nothing but its operation (submit.c). */
+	struct plain {
+		uint64_t beginning; /* how such an entry begins; 0: there was none */
+		const struct op *op;
+		bool slot; /* its `fd` is one */
+	} plain;
+	bool drain_disabled;	       /* CQE_SKIP_SUCCESS was used: the two exclude each other */
+	bool drain_next;	       /* the request after a chain with a drain is drained too */
+	unsigned free_count;	       /* of free_requests, never below batch.result_count */
+	struct request *free_requests; /* linked through request.link */
+	/* A chain under construction, or NULL. */
+	struct request *chain_head, *chain_tail;
+	/*
+	 * NULL until something has to be waited for; from then on to the end of the ring the same.
+	 * Written under submit_lock with release, pairs with the acquire in ring_poller.
+	 */
+	_Atomic(struct poller *) poller;
+	/* NULL until the first request that the kernel is to carry out by itself. submit_lock. */
+	struct kernel_aio *kernel_aio;
+	/*
+	 * The file whose watchers were told of a read last, among what the kernel has finished by
+	 * this look (ops/rw_direct.c). For comparison only. submit_lock.
+	 */
+	const struct file *told_file;
+	struct count_wait count_wait;
+
+	/* ---- completion queue: control->cq_lock ---- */
+	/* The true one. Relaxed; written without the lock in one case only (writes_alone in cq.c).
+	 */
+	_Atomic uint32_t cq_tail;
+	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
+	uint32_t timeouts, timeouts_told;
+	/* What SQ_CQ_OVERFLOW says. Written under cq_lock; enter() looks without. */
+	_Atomic bool backlogged;
+	struct list backlog;	/* completions that found the CQ full, oldest first */
+	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
+	struct driver driver;	/* who drives the poller */
+	_Atomic uint32_t
+		deferred_slots; /* at most what `deferred` takes in the CQ; as backlogged */
+	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
+	struct list deferred;
+	/* The last enter() with enough completions did not look into the poller. Any thread, a
+	 * hint. */
+	_Atomic bool looked_away;
+	/* Another ring sends messages, which nobody can foresee; only ever set. Relaxed. */
+	_Atomic bool messaged;
+	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
+	_Atomic int spare_event_fd;
+
+	/* ---- notification (notify.c) ---- */
+	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
+	_Atomic uint32_t readable;
+	_Atomic bool edges; /* the descriptor is told of each post; only ever set. Relaxed. */
+	bool eventfd_async;
+	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
+	struct file *eventfd;
+
+	/* ---- submission, as above ---- */
+	struct restrictions restrictions;
+	struct batch batch;
+	struct pending pending; /* armed and parked requests */
+	struct list request_blocks;
+	/* Requests held back by a drain, in order (request.node). */
+	struct list drained;
+	unsigned drained_count;
+	uint32_t large_vectors; /* so many more vectored requests are summed up first (ops/rw.c) */
+	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
+	_Atomic(struct request *) returned_requests;
 
 	/*
 	 * What keeps the ring alive for the application: descriptors known to be its, and
@@ -226,15 +332,7 @@ struct ring {
 	uint64_t cookie;       /* constant: tells this ring's epoll set from any other */
 
 	/* ---- constant from setup to close ---- */
-	uint32_t flags; /* ASYNCRING_SETUP_* */
-	uint32_t sq_entries, cq_entries;
-	uint32_t sqe_shift; /* log2 of the SQE stride in bytes */
-	uint32_t cqe_shift; /* log2 of the CQE stride in bytes */
-	struct ring_words *words;
-	unsigned char *cqes;
-	uint32_t *sq_array; /* NULL with NO_SQARRAY */
-	unsigned char *sqes;
-	struct ring_control *control;
+	int event_fd; /* inside the epoll set: readable while the ring's descriptor is */
 	void *memory; /* the one mapping that holds control, words, array and, if ours, SQEs */
 	size_t memory_size;
 	/* With NO_MMAP, if they can be: words and array, and SQEs, mapped once more. */
@@ -245,14 +343,6 @@ struct ring {
 	/* After a change of sizes: what is in use instead, but for the words. submit_lock. */
 	void *resized_memory;
 	size_t resized_size;
-	/*
-	 * The epoll descriptor the application got; -1 once that is known to be closed. Written by
-	 * setup, then under ring_table.lock; others look without.
-	 */
-	_Atomic int fd;
-	int event_fd; /* inside it: readable while the ring's descriptor is */
-	/* With SETUP_SQPOLL; from attach until no call can be in progress any more. */
-	struct sq_thread *sq_thread;
 	struct list sq_node; /* in sq_thread.rings: sq_thread.lock */
 	/* The SQ thread's alone (notify.c). */
 	struct sq_turns {
@@ -260,77 +350,9 @@ struct ring {
 		uint32_t due;  /* ... if the CQ's head has got here */
 		uint32_t idle; /* turns without work */
 	} sq_turns;
-
-	/* ---- submission: submit_lock ---- */
-	/* The true one; words->sq_head is for the application. Atomic for those who only look. */
-	_Atomic uint32_t sq_head;
-	/* SINGLE_ISSUER: the thread that may submit and register; 0: not yet enabled. */
-	uint64_t owner_thread;
-	struct request *free_requests; /* linked through request.link ... */
-	unsigned free_count;	       /* ... and their number, never below batch.result_count */
-	/* Not among these: one as request_alloc gives it, left by a submission; or NULL. */
-	struct request *spare_request;
-	struct list request_blocks;
-	/* A chain under construction, or NULL. */
-	struct request *chain_head, *chain_tail;
-	/* Requests held back by a drain, in order (request.node). */
-	struct list drained;
-	bool drain_disabled; /* CQE_SKIP_SUCCESS was used: the two exclude each other */
-	bool drain_next;     /* the request after a chain with a drain is drained too */
-	unsigned drained_count;
-	uint32_t hint_questions; /* see asyncring__hint() */
-	uint32_t large_vectors;	 /* so many more vectored requests are summed up first (ops/rw.c) */
-	struct batch batch;
-	struct pending pending; /* armed and parked requests */
-	struct count_wait count_wait;
 	/*
-	 * NULL until something has to be waited for; from then on to the end of the ring the same.
-	 * Written under submit_lock with release, pairs with the acquire in ring_poller.
-	 */
-	_Atomic(struct poller *) poller;
-	/* NULL until the first request that the kernel is to carry out by itself. submit_lock. */
-	struct kernel_aio *kernel_aio;
-	/*
-	 * The file whose watchers were told of a read last, among what the kernel has finished by
-	 * this look (ops/rw_direct.c). For comparison only. submit_lock.
-	 */
-	const struct file *told_file;
-
-	/* Requests given back by other threads: a stack, pushed with release, popped whole. */
-	_Atomic(struct request *) returned_requests;
-
-	/* ---- completion queue: control->cq_lock ---- */
-	/* The true one. Relaxed; written without the lock in one case only (writes_alone in cq.c).
-	 */
-	_Atomic uint32_t cq_tail;
-	/* CQEs of timeouts so far, which end every wait, and how many waiters have been told of. */
-	uint32_t timeouts, timeouts_told;
-	struct list backlog; /* completions that found the CQ full, oldest first */
-	/* What SQ_CQ_OVERFLOW says. Written under cq_lock; enter() looks without. */
-	_Atomic bool backlogged;
-	/* DEFER_TASKRUN: completions from other threads, until the owner asks for them. */
-	struct list deferred;
-	_Atomic uint32_t deferred_slots; /* at most what they take in the CQ; as backlogged */
-	/* The last enter() with enough completions did not look into the poller. Any thread, a
-	 * hint. */
-	_Atomic bool looked_away;
-	/* Another ring sends messages, which nobody can foresee; only ever set. Relaxed. */
-	_Atomic bool messaged;
-	struct list fd_waiters; /* struct fd_waiter: sleeping with a signal mask (wait.c) */
-	struct driver driver;	/* who drives the poller */
-	/* An eventfd for one of them, 0: none. Whoever exchanges it for 0 owns it (wait.c). */
-	_Atomic int spare_event_fd;
-
-	/* ---- notification (notify.c) ---- */
-	/* Is the ring's descriptor readable: enum readable_state. Atomic, see notify.c. */
-	_Atomic uint32_t readable;
-	_Atomic bool edges; /* the descriptor is told of each post; only ever set. Relaxed. */
-	/* Registered eventfd or NULL. Written under submit_lock and cq_lock; read under either. */
-	struct file *eventfd;
-	bool eventfd_async;
-	/*
-	 * How often it was signalled. Relaxed: counted before the signal, by whoever makes it, and
-	 * looked at by who was told of one (ops/poll.c); the two calls order that.
+	 * How often the eventfd was signalled. Relaxed: counted before the signal, by whoever makes
+	 * it, and looked at by who was told of one (ops/poll.c); the two calls order that.
 	 */
 	_Atomic uint32_t eventfd_signals;
 
@@ -338,9 +360,8 @@ struct ring {
 	struct file_table files;
 	struct buffer_table buffers;
 	struct buffer_groups *buffer_groups; /* buffer_group.c; NULL: none yet */
-	struct restrictions restrictions;
-	void *region_memory; /* of a region that is the library's own */
-	size_t region_size;  /* 0: there is no region */
+	void *region_memory;		     /* of a region that is the library's own */
+	size_t region_size;		     /* 0: there is no region */
 	struct credentials *personalities[PERSONALITIES_MAX];
 	unsigned next_personality;
 

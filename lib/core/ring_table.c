@@ -8,16 +8,16 @@
  * perhaps another one, and the second look at the slot finds that out.
  *
  * A call that submits takes the ring's submit_lock anyway, and with that it needs no reference, as
- * long as it does nothing else. Whoever tears a ring down sets `closing` first, then takes the lock
- * (to cancel what is on its way), and only then waits for references and requests:
+ * long as it does nothing else. Whoever tears a ring down clears `direct` first, then takes the
+ * lock (to cancel what is on its way), and only then waits for references and requests:
  *
  *     enter                                   tear-down
- *     lock; slot, not closing?                slot empty; closing
+ *     lock; slot, still direct?               slot empty; closing, not direct
  *     submit; a reference, if more is to do   lock; cancel; unlock
  *     unlock                                  wait for references and requests
  *
  * Who has the lock first is waited for: by the lock, and for what it has left by the counts. Who
- * has it later sees `closing` and touches nothing but the lock. tests/models/enter_locked.pml
+ * has it later sees that and touches nothing but the lock. tests/models/enter_locked.pml
  *
  * A descriptor that is not in the table may still be a ring's, by dup(): /proc/self/fdinfo tells of
  * an epoll set what is registered in it and with which data, and each ring's set carries a number
@@ -98,8 +98,8 @@ static void reset(struct ring *ring)
 {
 	/* The lock is for a thread that still comes with a stale pointer (complete.c). */
 	ring_lock(ring);
-	memset((char *)ring + offsetof(struct ring, names), 0,
-	       sizeof(*ring) - offsetof(struct ring, names));
+	memset((char *)ring + offsetof(struct ring, flags), 0,
+	       sizeof(*ring) - offsetof(struct ring, flags));
 	atomic_store_explicit(&ring->active, 0, memory_order_relaxed);
 	atomic_store_explicit(&ring->closing, false, memory_order_relaxed);
 	atomic_store_explicit(&ring->direct, false, memory_order_relaxed);
@@ -510,7 +510,7 @@ struct ring *asyncring__ring_get_locked(unsigned fd)
 	/* Acquire, pairs with the release in set_slot. */
 	struct ring *ring = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
 
-	if (!ring || ring->inherited || !atomic_load_explicit(&ring->direct, memory_order_relaxed))
+	if (!ring || !atomic_load_explicit(&ring->direct, memory_order_relaxed))
 		return NULL;
 	ring_lock(ring);
 	/*
@@ -521,8 +521,7 @@ struct ring *asyncring__ring_get_locked(unsigned fd)
 	if (__builtin_expect(atomic_load_explicit(slot, memory_order_acquire) == ring &&
 				     atomic_load_explicit(&ring->fd, memory_order_relaxed) ==
 					     (int)fd &&
-				     atomic_load_explicit(&ring->direct, memory_order_relaxed) &&
-				     !atomic_load_explicit(&ring->closing, memory_order_relaxed),
+				     atomic_load_explicit(&ring->direct, memory_order_relaxed),
 			     true))
 		return ring;
 	ring_unlock(ring);
@@ -654,8 +653,11 @@ bool asyncring__ring_drop_name(struct ring *ring)
 	 * In one step with the last name, so that no new one can come; and before anybody is woken
 	 * or cancelled, so that whoever looks afterwards sees it.
 	 */
-	if (last)
+	if (last) {
 		atomic_store_explicit(&ring->closing, true, memory_order_seq_cst);
+		/* Relaxed: who finds it set waits for the lock, or is waited for. */
+		atomic_store_explicit(&ring->direct, false, memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&table.lock);
 	return last;
 }
@@ -677,8 +679,12 @@ void asyncring__rings_after_fork_child(void)
 {
 	struct list *node;
 
-	list_for_each (node, &table.live)
-		container_of(node, struct ring, free_node)->inherited = true;
+	list_for_each (node, &table.live) {
+		struct ring *ring = container_of(node, struct ring, free_node);
+
+		ring->inherited = true;
+		atomic_store_explicit(&ring->direct, false, memory_order_relaxed);
+	}
 	/* A thread with a stale pointer (complete.c) may have held one: it is not in the child. */
 	list_for_each (node, &table.unused)
 		lock_init(&container_of(node, struct ring, free_node)->submit_lock);

@@ -10,6 +10,7 @@
 
 #include "core.h"
 #include "credentials.h"
+#include "resources.h"
 #include "setup.h"
 #include "statistics.h"
 
@@ -21,7 +22,6 @@ enum {
 	RUN_MAX = 64,
 	/* Of a submission; what ends after that many keeps its request until it is posted. */
 	RESULTS_MAX = 128,
-	NO_OPCODE = 256,
 	EXPECTED = 8, /* entries asked for before they are needed */
 };
 
@@ -54,8 +54,8 @@ struct cursor {
 	const struct op *op; /* of the request before */
 	/* Nothing in the ring asks for a second look at each request: look_at_ring. */
 	bool plain;
-	/* The opcode of `op`, if all is plain with that, too; else NO_OPCODE. */
-	unsigned plain_opcode;
+	/* So many more results may be noted. */
+	unsigned room;
 	struct ahead ahead;
 	struct run run;
 	struct result results[RESULTS_MAX];
@@ -67,12 +67,9 @@ static uint32_t sq_head(const struct ring *ring)
 	return atomic_load_explicit(&ring->sq_head, memory_order_relaxed);
 }
 
-static uint32_t advance_sq_head(struct ring *ring)
+static void set_sq_head(struct ring *ring, uint32_t head)
 {
-	uint32_t head = sq_head(ring);
-
-	atomic_store_explicit(&ring->sq_head, head + 1, memory_order_relaxed);
-	return head;
+	atomic_store_explicit(&ring->sq_head, head, memory_order_relaxed);
 }
 
 unsigned asyncring__sq_pending_hint(const struct ring *ring)
@@ -87,51 +84,33 @@ unsigned asyncring__sq_pending_hint(const struct ring *ring)
 	return pending < ring->sq_entries ? pending : ring->sq_entries;
 }
 
+/* The place of the SQE at @position of the queue. Out of range if the application says so. */
+static inline uint32_t index_of(const struct ring *ring, uint32_t position)
+{
+	uint32_t index = position & (ring->sq_entries - 1);
+
+	/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
+	return ring->sq_array ? __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED) : index;
+}
+
+static inline const unsigned char *sqe_at(const struct ring *ring, uint32_t index)
+{
+	return ring->sqes + ((size_t)index << ring->sqe_shift);
+}
+
 /*
  * Entries of an SQPOLL ring were written by another processor, and come from there one after the
  * other if each is waited for. None is asked for that the application may be writing still.
  */
 static void expect_sqe(const struct ring *ring, uint32_t position)
 {
-	uint32_t index = position & (ring->sq_entries - 1);
-
-	__builtin_prefetch(ring->sqes + ((size_t)index << ring->sqe_shift));
+	__builtin_prefetch(sqe_at(ring, position & (ring->sq_entries - 1)));
 }
 
 static void expect_first(const struct ring *ring, unsigned count)
 {
 	for (unsigned i = 0; i < count && i < EXPECTED; i++)
 		expect_sqe(ring, sq_head(ring) + i);
-}
-
-/*
- * Copy the next SQE and advance. False if the index the application wrote is out of range: then
- * the entry is skipped and counted as dropped.
- */
-static bool take_sqe(struct ring *ring, struct cursor *cursor)
-{
-	uint32_t mask = ring->sq_entries - 1;
-	uint32_t index = advance_sq_head(ring) & mask;
-	const unsigned char *from;
-
-	if (ring->flags & ASYNCRING_SETUP_SQPOLL && cursor->left > EXPECTED)
-		expect_sqe(ring, index + EXPECTED);
-	if (ring->sq_array) {
-		/* Relaxed: ordered by the acquire of the tail, and whatever it says is checked. */
-		index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED);
-		if (index > mask) {
-			atomic_fetch_add_explicit(&ring->words->sq_dropped, 1,
-						  memory_order_relaxed);
-			return false;
-		}
-	}
-	from = ring->sqes + ((size_t)index << ring->sqe_shift);
-	memcpy(cursor->copy.bytes, from, 64);
-	if (ring->flags & ASYNCRING_SETUP_SQE128)
-		memcpy(cursor->copy.bytes + 64, from + 64, 64);
-	cursor->index = index;
-	cursor->left--;
-	return true;
 }
 
 /*
@@ -145,22 +124,10 @@ static int take_second_half(struct ring *ring, struct cursor *cursor)
 	if (!(ring->flags & ASYNCRING_SETUP_SQE_MIXED) || !cursor->left ||
 	    cursor->index == ring->sq_entries - 1)
 		return -EINVAL;
-	memcpy(cursor->copy.bytes + 64, ring->sqes + ((size_t)(cursor->index + 1) << 6), 64);
-	advance_sq_head(ring);
+	memcpy(cursor->copy.bytes + 64, sqe_at(ring, cursor->index + 1), 64);
+	set_sq_head(ring, sq_head(ring) + 1);
 	cursor->left--;
 	return 0;
-}
-
-static bool allowed_by_restrictions(const struct ring *ring, const struct request *request)
-{
-	const struct restrictions *restrictions = &ring->restrictions;
-	uint8_t flags = (uint8_t)request->flags;
-
-	if (!(restrictions->sqe_opcodes[request->opcode >> 6] & (1ull << (request->opcode & 63))))
-		return false;
-	if ((flags & restrictions->sqe_flags_required) != restrictions->sqe_flags_required)
-		return false;
-	return !(flags & ~(restrictions->sqe_flags_allowed | restrictions->sqe_flags_required));
 }
 
 /* A drain anywhere in a chain holds the chain's head back, and what comes after the chain. */
@@ -227,7 +194,8 @@ static int prepare(struct ring *ring, struct request *request, struct cursor *cu
 			begin_drain(ring);
 		}
 	}
-	if (ring->restrictions.registered && !allowed_by_restrictions(ring, request))
+	if (ring->restrictions.registered &&
+	    !asyncring__restrictions_allow(&ring->restrictions, request))
 		return -EACCES;
 	if (ring->drain_next && !ring->chain_head) {
 		ring->drain_next = false;
@@ -318,24 +286,23 @@ static int submit_prepared(struct ring *ring, struct request *request, int error
 }
 
 /*
- * Does the next SQE look as if it continued the one just taken? The application may still change
- * it, so what is taken then is asked again. Every read that could be followed by another comes by
- * here, and most are not: so the offsets are looked at first.
+ * Does the SQE at @position look as if it continued the one just taken? The application may still
+ * change it, so what is taken then is asked again. Every read that could be followed by another
+ * comes by here, and most are not: so the offsets are looked at first.
  */
-static inline __attribute__((always_inline)) bool next_continues(const struct ring *ring,
-								 const struct cursor *cursor)
+static inline __attribute__((always_inline)) bool
+continues_at(const struct ring *ring, const struct cursor *cursor, uint32_t position)
 {
 	const struct asyncring_sqe *last = &cursor->copy.sqe, *next;
-	uint32_t mask = ring->sq_entries - 1, index = sq_head(ring) & mask;
 
-	if (!cursor->left)
-		return false;
-	if (ring->sq_array)
-		/* Relaxed: as in take_sqe. */
-		index = __atomic_load_n(&ring->sq_array[index], __ATOMIC_RELAXED) & mask;
-	next = (const void *)(ring->sqes + ((size_t)index << ring->sqe_shift));
+	next = (const void *)sqe_at(ring, index_of(ring, position) & (ring->sq_entries - 1));
 	return next->off == last->off + last->len && next->opcode == last->opcode &&
 	       next->fd == last->fd && next->flags == last->flags;
+}
+
+static bool next_continues(const struct ring *ring, const struct cursor *cursor)
+{
+	return cursor->left && continues_at(ring, cursor, sq_head(ring));
 }
 
 static bool continues(struct merge *merge, const struct request *first,
@@ -414,47 +381,58 @@ static int submit_one(struct ring *ring, struct request *request, struct cursor 
 }
 
 /*
+ * So many results may still be noted: what ends behind one that has kept its request keeps it, too,
+ * so that all are in order; and it must be possible to make requests of all of them again
+ * (asyncring__request_of_result).
+ */
+static unsigned room_for_results(const struct ring *ring)
+{
+	const struct batch *batch = &ring->batch;
+	unsigned most = ring->free_count < RESULTS_MAX ? ring->free_count : RESULTS_MAX;
+
+	return list_empty(&batch->done) ? most - batch->result_count : 0;
+}
+
+/*
  * Most rings are, most of the time: then what an SQE says for itself is all there is to it. Asked
  * again after each request that was not, for those change it. Statistics are counted elsewhere, and
  * results have no second half.
  */
-static void look_at_ring(const struct ring *ring, struct cursor *cursor)
+static inline __attribute__((always_inline)) void look_at_ring(const struct ring *ring,
+							       struct cursor *cursor)
 {
 	/* Relaxed: drain_active is written under submit_lock only. */
 	cursor->plain = !ring->chain_head && !ring->drain_next && !ring->restrictions.registered &&
 			!atomic_load_explicit(&ring->drain_active, memory_order_relaxed) &&
 			!(ring->flags & (ASYNCRING_SETUP_IOPOLL | ASYNCRING_SETUP_CQE32)) &&
-			!asyncring__statistics.enabled && !ring->batch.on_worker &&
-			!cursor->run.count;
-	cursor->plain_opcode = NO_OPCODE;
+			!asyncring__statistics.enabled && !cursor->run.count;
+	cursor->room = room_for_results(ring);
 }
 
-/* An opcode comes for the first time since look_at_ring, or after another one: is it plain? */
-__attribute__((noinline)) static bool look_at_opcode(struct cursor *cursor)
+/* The first four bytes of @sqe: opcode, flags and ioprio. Never 0. */
+static inline uint64_t beginning_of(const struct asyncring_sqe *sqe)
 {
-	unsigned opcode = cursor->copy.sqe.opcode;
-	const struct op *op = asyncring__op(opcode);
+	uint32_t bytes;
 
-	if (!cursor->plain || !op || op->properties & (OP_SQE128 | OP_WORKER))
-		return false;
-	take_turn(cursor, op);
-	cursor->plain_opcode = opcode;
-	return true;
+	_Static_assert(offsetof(struct asyncring_sqe, fd) == sizeof(bytes), "that is all of it");
+	memcpy(&bytes, sqe, sizeof(bytes));
+	return (uint64_t)bytes + 1;
 }
 
-/* The operation of the entry just taken, if there is nothing to it but that; else NULL. */
-static inline const struct op *plain_op(const struct ring *ring, struct cursor *cursor)
+/* @sqe begins in another way than the last plain one. */
+__attribute__((noinline)) static bool begins_plain(struct ring *ring,
+						   const struct asyncring_sqe *sqe)
 {
 	enum { OTHER_FLAGS = 0xff & ~ASYNCRING_SQE_FIXED_FILE };
-	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
+	const struct op *op = asyncring__op(sqe->opcode);
 
-	if ((sqe->flags & OTHER_FLAGS) | sqe->ioprio | sqe->personality)
-		return NULL;
-	if (sqe->opcode != cursor->plain_opcode && !look_at_opcode(cursor))
-		return NULL;
-	if (cursor->op->properties & OP_RUNS && next_continues(ring, cursor))
-		return NULL;
-	return cursor->op;
+	if ((sqe->flags & OTHER_FLAGS) | sqe->ioprio || !op ||
+	    op->properties & (OP_SQE128 | OP_WORKER))
+		return false;
+	ring->plain.beginning = beginning_of(sqe);
+	ring->plain.op = op;
+	ring->plain.slot = sqe->flags & ASYNCRING_SQE_FIXED_FILE && op->properties & OP_FILE;
+	return true;
 }
 
 /*
@@ -467,24 +445,20 @@ static inline bool leave_result(struct ring *ring, struct request *request, stru
 		NO_MATTER = ASYNCRING_SQE_FIXED_FILE | REQ_FAILED | REQ_POSITION | REQ_NOWAIT |
 			    REQ_FILE_BORROWED | REQ_SOCKET,
 	};
-	struct batch *batch = &ring->batch;
 	const struct completion *completion = &request->completion;
 
 	if (request->flags & ~(uint32_t)NO_MATTER || completion->flags || completion->large ||
 	    completion->extended || completion->timeout || request->buffer || request->async_data)
 		return false;
-	/* What ends behind one that has kept its request keeps it, too: so all are in order. */
-	if (batch->result_count >= RESULTS_MAX || !list_empty(&batch->done))
-		return false;
-	/* It must be possible to make a request of it again: asyncring__request_of_result. */
-	if (batch->result_count >= ring->free_count)
+	if (!cursor->room || !list_empty(&ring->batch.done))
 		return false;
 	if (request->file) {
 		if (!(request->flags & REQ_FILE_BORROWED))
 			return false;
 		request->file = NULL;
 	}
-	cursor->results[batch->result_count++] = (struct result){
+	cursor->room--;
+	cursor->results[ring->batch.result_count++] = (struct result){
 		.user_data = completion->user_data,
 		.res = completion->res,
 	};
@@ -492,21 +466,23 @@ static inline bool leave_result(struct ring *ring, struct request *request, stru
 }
 
 /*
- * An entry without flags and the like, on a ring without: straight through. True if its request has
- * ended and may serve for the next one. *error as submit_one returns it.
+ * A plain entry becomes @request. *attempt: what was found in the attempt to do without. True if
+ * the request has ended and may serve for the next one. *error as submit_one returns it.
  */
-static inline bool submit_plain(struct ring *ring, struct request *request, struct cursor *cursor,
-				const struct op *op, int *error)
+static bool submit_plain(struct ring *ring, struct request *request, struct cursor *cursor,
+			 const struct attempt *attempt, int *error)
 {
+	const struct op *op = ring->plain.op;
 	enum issue_result result;
 
+	take_turn(cursor, op);
 	fill_in(request, &cursor->copy.sqe, op);
 	*error = op->prep(request, &cursor->copy.sqe);
 	if (*error) {
 		*error = submit_prepared(ring, request, *error);
 		return false;
 	}
-	if (request->fixed_file && op->properties & OP_FILE) {
+	if (ring->plain.slot) {
 		/* If there is none that is found out once more, and told. */
 		request->file = asyncring__file_table_get(ring, (unsigned)request->fd);
 		if (!request->file) {
@@ -515,7 +491,10 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 		}
 		request->flags |= REQ_FILE_BORROWED;
 	}
-	result = op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED);
+	if (attempt->made)
+		result = op->resume(request, attempt);
+	else
+		result = op->issue(request, ISSUE_NONBLOCK | ISSUE_LOCKED);
 	if (__builtin_expect(result == ISSUE_DONE && request->completion.res >= 0 &&
 				     leave_result(ring, request, cursor),
 			     true))
@@ -525,54 +504,155 @@ static inline bool submit_plain(struct ring *ring, struct request *request, stru
 	return false;
 }
 
-int asyncring__submit(struct ring *ring, unsigned count)
+/*
+ * Is there nothing to the entry just taken but its operation, which is ring->plain.op then? @left:
+ * so many follow, from @position on.
+ */
+static inline bool is_plain(struct ring *ring, const struct cursor *cursor, unsigned left,
+			    uint32_t position)
 {
-	unsigned pending = asyncring__sq_pending_hint(ring);
-	struct request *request = ring->spare_request;
-	struct cursor cursor;
+	const struct asyncring_sqe *sqe = &cursor->copy.sqe;
 
-	if (count > pending)
-		count = pending;
-	if (!count)
-		return 0;
-	cursor.left = count;
-	cursor.op = NULL;
-	cursor.ahead.length = 0;
-	cursor.ahead.wanted = count > 1;
-	cursor.run.count = 0;
-	cursor.run.refused = NULL;
-	ring->batch.ahead = &cursor.ahead;
-	ring->batch.results = cursor.results;
-	if (request)
-		look_at_ring(ring, &cursor);
-	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
-		expect_first(ring, count);
-	while (cursor.left) {
-		const struct op *op;
+	if (beginning_of(sqe) != ring->plain.beginning && !begins_plain(ring, sqe))
+		return false;
+	return !sqe->personality && !(ring->plain.op->properties & OP_RUNS && left &&
+				      continues_at(ring, cursor, position));
+}
+
+static inline bool is_over_at_once(struct ring *ring, const struct asyncring_sqe *sqe,
+				   struct attempt *attempt)
+{
+	const struct op *op = ring->plain.op;
+	struct file *file = NULL;
+
+	if (!op->at_once)
+		return false;
+	if (ring->plain.slot) {
+		file = asyncring__file_table_get(ring, (unsigned)sqe->fd);
+		if (!file)
+			return false;
+	}
+	return op->at_once(ring, sqe, file, attempt);
+}
+
+enum taken { TAKEN_NONE, TAKEN_PLAIN, TAKEN_OTHER };
+
+/*
+ * Take entries, and carry out without a request what is over at once. Which one it was that is not:
+ * it is in the cursor, copied and not to be looked at again in the ring, with *attempt. None: the
+ * submission is at its end, or the index the application wrote is out of range; then the entry is
+ * skipped and counted as dropped.
+ */
+__attribute__((noinline)) static enum taken take_entries(struct ring *ring, struct cursor *cursor,
+							 struct attempt *attempt)
+{
+	struct result *next = cursor->results + ring->batch.result_count;
+	unsigned left = cursor->left, room = cursor->room;
+	enum taken taken = TAKEN_NONE;
+	uint32_t head = sq_head(ring);
+
+	attempt->made = false;
+	while (left) {
+		uint32_t index = index_of(ring, head);
+
+		if (ring->flags & ASYNCRING_SETUP_SQPOLL && left > EXPECTED)
+			expect_sqe(ring, head + EXPECTED);
+		head++;
+		if (index >= ring->sq_entries) {
+			atomic_fetch_add_explicit(&ring->words->sq_dropped, 1,
+						  memory_order_relaxed);
+			break;
+		}
+		memcpy(cursor->copy.bytes, sqe_at(ring, index), 64);
+		cursor->index = index;
+		left--;
+		if (!cursor->plain || !is_plain(ring, cursor, left, head)) {
+			taken = TAKEN_OTHER;
+			break;
+		}
+		if (!room || !is_over_at_once(ring, &cursor->copy.sqe, attempt)) {
+			taken = TAKEN_PLAIN;
+			break;
+		}
+		room--;
+		*next++ = (struct result){
+			.user_data = cursor->copy.sqe.user_data,
+			.res = attempt->result,
+		};
+	}
+	if (taken != TAKEN_NONE && ring->flags & ASYNCRING_SETUP_SQE128)
+		memcpy(cursor->copy.bytes + 64, sqe_at(ring, cursor->index) + 64, 64);
+	set_sq_head(ring, head);
+	cursor->left = left;
+	cursor->room = room;
+	ring->batch.result_count = (unsigned)(next - cursor->results);
+	return taken;
+}
+
+/*
+ * Nothing but results is in the batch, for everything was done at once: post them. False if there
+ * may be more to do after all.
+ */
+static bool finish_at_once(struct ring *ring)
+{
+	if (ring->batch.result_count)
+		asyncring__cq_post_results(ring);
+	batch_forget(&ring->batch);
+	return !ring->kernel_aio && !asyncring__count_reached(&ring->count_wait);
+}
+
+/* There is no request for the entry just taken: it is for the next submission. */
+static void put_back(struct ring *ring, struct cursor *cursor)
+{
+	set_sq_head(ring, sq_head(ring) - 1);
+	cursor->left++;
+}
+
+/*
+ * From @taken, the first entry that is not over at once, to the end of the submission. False if
+ * that came because memory is out.
+ */
+__attribute__((noinline)) static bool submit_others(struct ring *ring, struct cursor *cursor,
+						    enum taken taken, struct attempt *attempt)
+{
+	struct request *request = NULL;
+	bool memory = true;
+
+	cursor->op = NULL;
+	cursor->ahead.wanted = cursor->left;
+	cursor->run.refused = NULL;
+	ring->batch.ahead = &cursor->ahead;
+	while (taken != TAKEN_NONE) {
+		unsigned left = cursor->left;
 		int error;
 
 		if (!request) {
 			request = asyncring__request_alloc(ring);
-			if (!request)
-				break;
-			look_at_ring(ring, &cursor);
+			cursor->room = room_for_results(ring);
 		}
-		if (!take_sqe(ring, &cursor))
+		if (!request) {
+			put_back(ring, cursor);
+			memory = false;
 			break;
-		op = plain_op(ring, &cursor);
-		if (__builtin_expect(op != NULL, true)) {
-			if (submit_plain(ring, request, &cursor, op, &error))
-				continue;
-		} else
-			error = submit_one(ring, request, &cursor);
-		request = NULL;
-		if (error < 0 && !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
-			break;
+		}
+		if (taken == TAKEN_OTHER || !submit_plain(ring, request, cursor, attempt, &error)) {
+			if (taken == TAKEN_OTHER)
+				error = submit_one(ring, request, cursor);
+			request = NULL;
+			if (error < 0 && !(ring->flags & ASYNCRING_SETUP_SUBMIT_ALL))
+				break;
+			look_at_ring(ring, cursor);
+		}
+		taken = take_entries(ring, cursor, attempt);
+		/* As when another operation takes its turn. */
+		if (cursor->left + 1 != left)
+			cursor->ahead.length = 0;
 	}
-	ring->spare_request = request;
+	if (request)
+		asyncring__request_free_locked(request);
 	ring->batch.ahead = NULL;
-	if (cursor.run.count)
-		end_run(&cursor.run);
+	if (cursor->run.count)
+		end_run(&cursor->run);
 	if (ring->chain_head) {
 		/* A chain ends with the submission that began it. */
 		struct request *head = ring->chain_head;
@@ -580,10 +660,36 @@ int asyncring__submit(struct ring *ring, unsigned count)
 		ring->chain_head = NULL;
 		start(head);
 	}
+	return memory;
+}
+
+int asyncring__submit(struct ring *ring, unsigned count)
+{
+	unsigned pending = asyncring__sq_pending_hint(ring);
+	bool over, memory = true;
+	struct attempt attempt;
+	struct cursor cursor;
+	enum taken taken;
+
+	if (count > pending)
+		count = pending;
+	if (!count)
+		return 0;
+	if (ring->flags & ASYNCRING_SETUP_SQPOLL)
+		expect_first(ring, count);
+	cursor.left = count;
+	cursor.run.count = 0;
+	ring->batch.results = cursor.results;
+	look_at_ring(ring, &cursor);
+	taken = take_entries(ring, &cursor, &attempt);
+	over = taken == TAKEN_NONE && cursor.plain;
+	if (__builtin_expect(!over, false))
+		memory = submit_others(ring, &cursor, taken, &attempt);
 	/* Release, pairs with the application's acquire: these slots are its own again. */
 	atomic_store_explicit(&ring->words->sq_head, sq_head(ring), memory_order_release);
-	asyncring__batch_finish(ring);
-	if (cursor.left == count && !request)
+	if (!over || !finish_at_once(ring))
+		asyncring__batch_finish(ring);
+	if (!memory && cursor.left == count)
 		return -EAGAIN;
 	return (int)(count - cursor.left);
 }

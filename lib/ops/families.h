@@ -9,6 +9,8 @@
 #include "ops.h"
 
 /* nop.c */
+bool asyncring__nop_at_once(struct ring *ring, const struct asyncring_sqe *sqe, struct file *file,
+			    struct attempt *attempt);
 int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__nop_issue(struct request *request, unsigned flags);
 
@@ -24,6 +26,13 @@ int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncr
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 bool asyncring__rw_ends_soon(const struct request *request);
 int asyncring__rw_copy_args(struct request *request);
+
+/* rw_at_once.c */
+bool asyncring__rw_read_at_once(struct ring *ring, const struct asyncring_sqe *sqe,
+				struct file *file, struct attempt *attempt);
+bool asyncring__rw_write_at_once(struct ring *ring, const struct asyncring_sqe *sqe,
+				 struct file *file, struct attempt *attempt);
+enum issue_result asyncring__rw_resume(struct request *request, const struct attempt *attempt);
 
 /* rw_direct.c */
 bool asyncring__rw_describe(const struct request *request, struct iocb *iocb);

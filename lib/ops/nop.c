@@ -11,17 +11,24 @@
 	 ASYNCRING_NOP_FIXED_BUFFER | ASYNCRING_NOP_TW | ASYNCRING_NOP_CQE32)
 
 struct nop {
-	uint32_t flags; /* without any, the others are not set */
+	uint32_t flags;
 	int32_t result;
 };
+
+bool asyncring__nop_at_once(struct ring *ring, const struct asyncring_sqe *sqe, struct file *file,
+			    struct attempt *attempt)
+{
+	(void)ring;
+	(void)file;
+	attempt->result = 0;
+	return !sqe->nop_flags;
+}
 
 int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe)
 {
 	struct nop *nop = request_data(request, struct nop);
 
 	nop->flags = sqe->nop_flags;
-	if (!nop->flags)
-		return 0;
 	if (nop->flags & ~NOP_FLAGS)
 		return -EINVAL;
 	nop->result = nop->flags & ASYNCRING_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
@@ -58,9 +65,9 @@ static int find_buffer(struct request *request, unsigned flags)
 	return buffer ? 0 : -EFAULT;
 }
 
-__attribute__((noinline)) static enum issue_result
-issue_with_flags(struct request *request, const struct nop *nop, unsigned flags)
+enum issue_result asyncring__nop_issue(struct request *request, unsigned flags)
 {
+	const struct nop *nop = request_data(request, struct nop);
 	int result = nop->result;
 	int error = 0;
 
@@ -75,15 +82,5 @@ issue_with_flags(struct request *request, const struct nop *nop, unsigned flags)
 		request->completion.extended = request->ring->flags & ASYNCRING_SETUP_CQE_MIXED;
 	}
 	request_set_result(request, error ? error : result);
-	return ISSUE_DONE;
-}
-
-enum issue_result asyncring__nop_issue(struct request *request, unsigned flags)
-{
-	const struct nop *nop = request_data(request, struct nop);
-
-	if (nop->flags)
-		return issue_with_flags(request, nop, flags);
-	request_set_result(request, 0);
 	return ISSUE_DONE;
 }

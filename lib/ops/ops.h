@@ -64,6 +64,13 @@ enum op_properties {
 
 struct iocb;
 
+/* What at_once() has found. */
+struct attempt {
+	int32_t result;
+	bool made; /* false before; true: it has not ended with that, resume() goes on from there */
+	uint8_t way; /* the operation's own */
+};
+
 /* Requests that are to become one call: where they end, and how much they are. */
 struct merge {
 	int64_t end;
@@ -85,6 +92,17 @@ struct op {
 	 */
 	enum issue_result (*issue)(struct request *request, unsigned flags);
 	unsigned properties; /* OP_*; behind the two callbacks that every request needs */
+	/*
+	 * Carry @sqe, a private copy, out without blocking and without a request: true if that has
+	 * succeeded, with attempt->result, and nothing is left but a CQE with that. Else false, and
+	 * for a request that is then prepared of @sqe resume() is called, if an attempt was made,
+	 * in place of the first issue(). For an SQE without flags (but FIXED_FILE), priority and
+	 * personality, on a ring without SETUP_IOPOLL and SETUP_CQE32; @file: with FIXED_FILE, the
+	 * table's reference. submit_lock held. NULL: never.
+	 */
+	bool (*at_once)(struct ring *ring, const struct asyncring_sqe *sqe, struct file *file,
+			struct attempt *attempt);
+	enum issue_result (*resume)(struct request *request, const struct attempt *attempt);
 	/*
 	 * Copy whatever the SQE points to, data buffers excepted. Called at most once, before the
 	 * submission ends, for requests that are not finished by then; those finished inline never

@@ -34,13 +34,6 @@
 
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
-	/*
-	 * More than this the submitter does not copy in one submission, as far as it comes in
-	 * pieces that are not done later, nor at a higher price, if workers do them.
-	 * docs/architecture.md has the figures.
-	 */
-	INLINE_MAX = 512 * 1024,
-	WORTH_A_WORKER = 128 * 1024,
 	/* After a vectored request of more than that so many are summed up before they are tried.
 	 */
 	SUMMED_UP = 64,
@@ -108,7 +101,7 @@ static long transfer_regular(const struct rw *rw, int fd, const struct iovec *ve
 {
 	int64_t offset = rw->offset + (int64_t)rw->done;
 
-	if (!rw->simple && (rw->vectored || rw->flags || rw->offset < 0 || !vector->iov_len))
+	if (rw->vectored || rw->flags || rw->offset < 0 || !vector->iov_len)
 		return transfer(rw, fd, vector, count, false, 0);
 	if (rw->write)
 		return sys_pwrite(fd, vector->iov_base, vector->iov_len, offset);
@@ -207,18 +200,6 @@ static int check_polled(const struct request *request, const struct hint *hint)
 
 /* ---- inline ---- */
 
-bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length)
-{
-	return piece >= WORTH_A_WORKER && request->ring->batch.moved + length > INLINE_MAX;
-}
-
-void asyncring__rw_moved(const struct request *request, uint64_t length)
-{
-	request->ring->batch.moved += length;
-	if (request_data(request, const struct rw)->vectored && length > INLINE_MAX)
-		request->ring->large_vectors = SUMMED_UP;
-}
-
 /*
  * An array of the application's cannot be looked at without a system call that copies it, which
  * would cost a small request a tenth of its time. So it is copied only where large ones have been
@@ -244,16 +225,16 @@ static bool vectors_too_much(struct request *request)
 	length = asyncring__rw_wanted(request_data(request, const struct rw));
 	if (length > INLINE_MAX)
 		ring->large_vectors = SUMMED_UP;
-	return asyncring__rw_too_much(request, length, length);
+	return asyncring__rw_too_much(ring, length, length);
 }
 
 static bool too_much(struct request *request)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 
-	return rw->vectored
-		       ? vectors_too_much(request)
-		       : asyncring__rw_too_much(request, rw->single.iov_len, rw->single.iov_len);
+	return rw->vectored ? vectors_too_much(request)
+			    : asyncring__rw_too_much(request->ring, rw->single.iov_len,
+						     rw->single.iov_len);
 }
 
 /* Whether a plain write may be made in the application's thread; asked once per submission. */
@@ -269,8 +250,6 @@ bool asyncring__rw_file_size_unlimited(struct ring *ring)
 	}
 	return ring->batch.file_size == FILE_SIZE_UNLIMITED;
 }
-
-enum inline_way { WAY_NONE, WAY_PLAIN, WAY_NOWAIT };
 
 /* How may this be tried without blocking? */
 static enum inline_way inline_way(struct request *request, const struct hint *hint)
@@ -334,14 +313,8 @@ struct hint asyncring__rw_hint(const struct request *request, bool blocking)
 	const struct rw *rw = request_data(request, const struct rw);
 	struct hint hint;
 
-	if (request->file) {
-		hint = request->file->hint;
-		hint.nowait_reads &= !atomic_load_explicit(&request->file->nowait_refused[0],
-							   memory_order_relaxed);
-		hint.nowait_writes &= !atomic_load_explicit(&request->file->nowait_refused[1],
-							    memory_order_relaxed);
-		return hint;
-	}
+	if (request->file)
+		return asyncring__file_hint(request->file);
 	if (!blocking) {
 		hint = asyncring__hint(request->fd, &request->ring->hint_questions);
 		if (rw->offset != -1 || hint.kind == FILE_UNKNOWN)
@@ -404,11 +377,8 @@ static enum issue_result write_stream(struct request *request, const struct hint
 	return asyncring__rw_finish(request, result);
 }
 
-/* What has come of an attempt that was made in @way. */
-__attribute__((noinline)) static enum issue_result conclude(struct request *request,
-							    const struct hint *hint,
-							    enum inline_way way, bool stream,
-							    long result)
+enum issue_result asyncring__rw_conclude(struct request *request, const struct hint *hint,
+					 enum inline_way way, bool stream, long result)
 {
 	struct rw *rw = request_data(request, struct rw);
 	int fd = request_fd(request);
@@ -429,14 +399,16 @@ __attribute__((noinline)) static enum issue_result conclude(struct request *requ
 	if (result <= 0)
 		return asyncring__rw_finish(request, result);
 	rw->done = (uint64_t)result;
-	asyncring__rw_moved(request, rw->done);
+	asyncring__rw_moved(request->ring, rw->done);
+	if (rw->vectored && rw->done > INLINE_MAX)
+		request->ring->large_vectors = SUMMED_UP;
 	stream |= hint->kind == FILE_POLLABLE && (request->file || rw->offset == -1);
 	if (stream || rw->done == asyncring__rw_wanted(rw))
 		return asyncring__rw_finish(request, 0);
 	return finish_short(request, fd, way);
 }
 
-__attribute__((noinline)) static enum issue_result issue_inline(struct request *request)
+static enum issue_result issue_inline(struct request *request)
 {
 	struct rw *rw = request_data(request, struct rw);
 	struct hint hint = asyncring__rw_hint(request, false);
@@ -469,31 +441,7 @@ __attribute__((noinline)) static enum issue_result issue_inline(struct request *
 		result = transfer(rw, fd, rw->vector, rw->count, true, RWF_NOWAIT);
 	else
 		result = try_regular(rw, fd, rw->vector, rw->count, way);
-	return conclude(request, &hint, way, stream, result);
-}
-
-/*
- * The same for those that ask for nothing but a buffer's worth at an offset, which are the most and
- * the most in a hurry.
- */
-static enum issue_result issue_simple(struct request *request)
-{
-	struct rw *rw = request_data(request, struct rw);
-	struct hint hint = asyncring__rw_hint(request, false);
-	enum inline_way way;
-	long result;
-
-	if (hint.kind != FILE_MEMORY && hint.kind != FILE_CACHED)
-		return issue_inline(request);
-	way = inline_way(request, &hint);
-	if (way == WAY_NONE)
-		return ISSUE_NEED_WORKER;
-	result = try_regular(rw, request_fd(request), &rw->single, 1, way);
-	if (result != (long)rw->single.iov_len)
-		return conclude(request, &hint, way, false, result);
-	request->ring->batch.moved += (uint64_t)result;
-	request->completion.res = (int32_t)result;
-	return ISSUE_DONE;
+	return asyncring__rw_conclude(request, &hint, way, stream, result);
 }
 
 /* ---- on a worker ---- */
@@ -622,8 +570,6 @@ int asyncring__rw_file_first(const struct request *request, int error)
 
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
-	if (request_data(request, const struct rw)->simple && flags & ISSUE_NONBLOCK)
-		return issue_simple(request);
 	if (request_data(request, const struct rw)->fixed) {
 		int error = asyncring__rw_check_fixed(request, flags);
 

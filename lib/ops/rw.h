@@ -8,11 +8,19 @@
 #include <sys/uio.h>
 
 #include "../core/hint.h"
+#include "../core/ring.h"
 #include "ops.h"
 
 enum {
 	TRANSFER_MAX = 0x7ffff000, /* what one call of the kernel's moves at most */
 	VECTOR_MAX = 1024,	   /* and so many vectors */
+	/*
+	 * More than this the submitter does not copy in one submission, as far as it comes in
+	 * pieces that are not done later, nor at a higher price, if workers do them.
+	 * docs/architecture.md has the figures.
+	 */
+	INLINE_MAX = 512 * 1024,
+	WORTH_A_WORKER = 128 * 1024,
 };
 
 /* The operation's part of the request: its owner's. */
@@ -26,11 +34,20 @@ struct rw {
 	bool write;
 	bool vectored;
 	bool fixed;
-	bool simple;	 /* a buffer of its own, an offset, and nothing else is asked for */
 	bool waits;	 /* a call that carried it with others has shown that it is a worker's */
 	bool taken;	 /* BUFFER_SELECT: `single` is the request's own buffer */
 	uint32_t length; /* BUFFER_SELECT: bytes asked for, 0: as many as there is room for */
 };
+
+/* How a transfer is tried without blocking. */
+enum inline_way { WAY_NONE, WAY_PLAIN, WAY_NOWAIT };
+
+/*
+ * What has come of an attempt that was made in @way. @stream: the offset was left out, because the
+ * file is known to have no positions.
+ */
+enum issue_result asyncring__rw_conclude(struct request *request, const struct hint *hint,
+					 enum inline_way way, bool stream, long result);
 
 /* One attempt, as issue() is called; the vectors are known. */
 enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags);
@@ -45,8 +62,15 @@ uint64_t asyncring__rw_wanted(const struct rw *rw);
  * Would @length bytes more, in pieces of @piece, keep the submitter for too long? What it has moved
  * counts for its submission.
  */
-bool asyncring__rw_too_much(const struct request *request, uint64_t piece, uint64_t length);
-void asyncring__rw_moved(const struct request *request, uint64_t length);
+static inline bool asyncring__rw_too_much(const struct ring *ring, uint64_t piece, uint64_t length)
+{
+	return piece >= WORTH_A_WORKER && ring->batch.moved + length > INLINE_MAX;
+}
+
+static inline void asyncring__rw_moved(struct ring *ring, uint64_t length)
+{
+	ring->batch.moved += length;
+}
 
 /* May the application's thread make plain writes? submit_lock. */
 bool asyncring__rw_file_size_unlimited(struct ring *ring);

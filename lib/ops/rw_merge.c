@@ -174,11 +174,11 @@ static long transfer_inline(struct request *const requests[], unsigned count, un
 	if (count < 2)
 		return 0;
 	add_up(&whole, requests, count);
-	if (asyncring__rw_too_much(first, whole.bytes / count, whole.bytes))
+	if (asyncring__rw_too_much(first->ring, whole.bytes / count, whole.bytes))
 		return 0;
 	result = rw->write ? write_inline(first, count, &whole) : read_inline(first, &whole);
 	if (result > 0)
-		asyncring__rw_moved(first, (uint64_t)result);
+		asyncring__rw_moved(first->ring, (uint64_t)result);
 	/* The first need not be tried once more to be told so. */
 	rw->waits = result == -EAGAIN;
 	return result;
@@ -207,7 +207,6 @@ unsigned asyncring__rw_issue_merged(struct request *const requests[], unsigned c
 
 		if (moved < length) {
 			rw->done = rw->write ? moved : 0;
-			rw->simple = false;
 			break;
 		}
 		rw->done = length;

@@ -61,9 +61,6 @@ prep_buffer(struct request *request, const struct asyncring_sqe *sqe, bool write
 	rw->count = 1;
 	rw->fixed = fixed;
 	rw->length = sqe->len;
-	rw->simple = !fixed && sqe->len && rw->offset >= 0 &&
-		     !(rw->flags | sqe->ioprio | (request->flags & ASYNCRING_SQE_BUFFER_SELECT) |
-		       (request->ring->flags & ASYNCRING_SETUP_IOPOLL));
 	return error;
 }
 

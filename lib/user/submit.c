@@ -36,7 +36,7 @@ bool asyncring__sq_needs_enter(const struct asyncring *ring, unsigned submit, un
 	return true;
 }
 
-static int submit(struct asyncring *ring, unsigned wait_nr, bool get_events)
+static inline int submit(struct asyncring *ring, unsigned wait_nr, bool get_events)
 {
 	unsigned submitted, flags;
 	bool enter;
