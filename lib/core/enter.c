@@ -230,6 +230,7 @@ static int submit_locked(struct ring *ring, const struct call *call, struct rest
 	rest->held = ring->batch.held;
 	rest->look = ring->batch.look_again && !ring_defers(ring);
 	ring->batch.waits = ring->batch.held = ring->batch.look_again = false;
+	ring->batch.brief_until = 0;
 	return result;
 }
 

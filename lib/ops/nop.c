@@ -78,6 +78,11 @@ issue_with_flags(struct request *request, const struct nop *nop, unsigned flags)
 	return ISSUE_DONE;
 }
 
+bool asyncring__nop_brief(const struct request *request)
+{
+	return !request_data(request, const struct nop)->flags;
+}
+
 enum issue_result asyncring__nop_issue(struct request *request, unsigned flags)
 {
 	const struct nop *nop = request_data(request, struct nop);

@@ -12,6 +12,7 @@ const struct op asyncring__ops[] = {
 			.name = "NOP",
 			.prep = asyncring__nop_prep,
 			.issue = asyncring__nop_issue,
+			.brief = asyncring__nop_brief,
 			.properties = OP_IOPOLL,
 		},
 	[ASYNCRING_OP_READV] =
@@ -201,6 +202,7 @@ const struct op asyncring__ops[] = {
 			.prep = asyncring__rw_prep_read,
 			.issue = asyncring__rw_issue,
 			.ends_soon = asyncring__rw_ends_soon,
+			.brief = asyncring__rw_brief,
 			.describe = asyncring__rw_describe,
 			.transferred = asyncring__rw_transferred,
 			.merge = asyncring__rw_merge,
@@ -517,6 +519,7 @@ const struct op asyncring__ops[] = {
 			.name = "NOP128",
 			.prep = asyncring__nop_prep,
 			.issue = asyncring__nop_issue,
+			.brief = asyncring__nop_brief,
 			.properties = OP_IOPOLL | OP_SQE128,
 		},
 	[ASYNCRING_OP_URING_CMD128] = {.name = "URING_CMD128"},
