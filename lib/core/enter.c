@@ -228,6 +228,7 @@ static inline int submit_locked(struct ring *ring, const struct call *call)
 	ring->batch.waits = call->flags & ASYNCRING_ENTER_GETEVENTS && call->min_complete;
 	result = asyncring__submit(ring, call->to_submit);
 	ring->batch.waits = false;
+	ring->batch.brief_until = 0;
 	return result;
 }
 

@@ -497,7 +497,8 @@ bool asyncring__issue_inline(struct request *request)
 		return punt(request, TO_WORKER);
 	if (needs_credentials(request))
 		return punt(request, TO_EITHER);
-	if (request->flags & ASYNCRING_SQE_ASYNC && !(op->properties & OP_SUBMITTER))
+	if (request->flags & ASYNCRING_SQE_ASYNC && !(op->properties & OP_SUBMITTER) &&
+	    !asyncring__waiter_tries(request))
 		return punt(request, TO_EITHER);
 	if (op->properties & OP_FILE && request->flags & ASYNCRING_SQE_FIXED_FILE) {
 		int error = use_fixed_file(request, true);

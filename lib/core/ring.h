@@ -127,6 +127,8 @@ struct batch {
 	bool on_worker;
 	/* RLIMIT_FSIZE as it was found in this batch: enum file_size. */
 	uint8_t file_size;
+	/* Until then the submitter tries brief requests itself; 0: none yet (pool_brief.c). */
+	int64_t brief_until;
 	/* Bytes of files that the submitter has copied in this batch (ops/rw.c). */
 	uint64_t moved;
 	struct request *punted[BATCH_PUNTED]; /* the I/O side's reference goes to the pool */

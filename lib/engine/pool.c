@@ -41,15 +41,26 @@ static struct lane *lane_of(uint32_t key)
 
 /* ---- queues; pool.lock held ---- */
 
-void asyncring__pool_enqueue(struct request *request)
+static void enqueue(struct request *request, bool in_front)
 {
 	enum pool_kind kind = kind_of(request);
 	struct ring_queue *queue = &request->ring->queues[kind];
 
 	if (list_empty(&queue->requests))
 		list_append(&pool.pending[kind], &queue->node);
-	list_append(&queue->requests, &request->node);
+	/* What is appended to a list's first stands before that: the list is a circle. */
+	list_append(in_front ? queue->requests.next : &queue->requests, &request->node);
 	pool.queued[kind]++;
+}
+
+void asyncring__pool_enqueue(struct request *request)
+{
+	enqueue(request, false);
+}
+
+void asyncring__pool_put_back(struct request *request)
+{
+	enqueue(request, true);
 }
 
 void asyncring__pool_unqueue(struct request *request)

@@ -35,6 +35,13 @@ bool asyncring__pool_reserve(struct request *request, bool waits);
  */
 bool asyncring__pool_queue(struct request *const requests[], unsigned count, bool hold);
 
+/*
+ * @request, with SQE_ASYNC, is not for the submitter to carry out. But is the submitter about to
+ * wait and has nothing better to do (pool_brief.c)? Then it is to be issued as all others are.
+ * submit_lock held.
+ */
+bool asyncring__waiter_tries(struct request *request);
+
 /* Tell workers of what was held back for the caller's own ring. */
 void asyncring__pool_announce(struct ring *ring);
 

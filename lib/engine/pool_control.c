@@ -112,7 +112,7 @@ void asyncring__pool_after_fork_child(void)
 		pool.count[kind] = 0;
 		pool.queued[kind] = pool.reserved[kind] = pool.coming[kind] = 0;
 	}
-	pool.running = pool.extra = pool.lent = 0;
+	pool.running = pool.extra = pool.lent = pool.brief = 0;
 	pool.watcher = NULL;
 	for (int i = 0; i < LANES; i++) {
 		pool.lanes[i].held = false;

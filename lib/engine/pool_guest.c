@@ -8,7 +8,8 @@
  * What. Transfers of up to 1 MiB and syncs, on regular files of local file systems: what is over
  * within about one access to the device, and cannot hang. Not what a path leads to, which nobody
  * knows beforehand; not what somebody else's credentials are for; not what the application asked to
- * be carried out by another thread (SQE_ASYNC); and nothing while RLIMIT_FSIZE is set.
+ * be carried out by another thread (SQE_ASYNC), unless it may be brief (pool_brief.c); and nothing
+ * while RLIMIT_FSIZE is set.
  *
  * When. If the other active requests of the ring cannot be what the thread waits for, because they
  * are too few: one read of one, or of two if both are waited for. Of a lane, all that stand behind
@@ -46,10 +47,8 @@ bool asyncring__guest_suits(const struct request *request)
 {
 	const struct file *file = request->file;
 
-#ifdef ASYNCRING_TESTING
-	if (atomic_load_explicit(&asyncring__waiters_only_wait, memory_order_relaxed))
+	if (!asyncring__waiters_work())
 		return false;
-#endif
 	if (request->flags &
 	    (ASYNCRING_SQE_ASYNC | REQ_TIMED | REQ_UNBOUNDED | REQ_WAIT_FIRST | REQ_SLEEP_FIRST))
 		return false;
@@ -141,6 +140,8 @@ static struct request *choose(const struct guest *guest)
 	if (list_empty(queue) || wanted <= 0)
 		return NULL;
 	request = container_of(queue->next, struct request, node);
+	if (asyncring__pool_takes_brief(request) && asyncring__waiters_work())
+		return signal_waits(guest) ? NULL : request;
 	/* Relaxed: one that has just been completed may still be counted, and is one too many. */
 	spare = atomic_load_explicit(&guest->ring->active, memory_order_relaxed) - wanted;
 	if (spare >= COUNT_MAX || !asyncring__guest_suits(request) ||
@@ -222,10 +223,10 @@ static void end(struct worker *self)
 bool asyncring__guest_work(struct guest *guest, bool willing)
 {
 	bool concerned = guest->held || guest->worked;
+	struct request *requests[BRIEF_MAX], *request;
 	_Atomic uint32_t *wake[WAKE_MAX];
+	unsigned wakes = 0, brief = 0;
 	struct worker self = {0};
-	struct request *request;
-	unsigned wakes = 0;
 
 	if (!concerned && !willing)
 		return false;
@@ -241,14 +242,20 @@ bool asyncring__guest_work(struct guest *guest, bool willing)
 	/* What no thread is to be had for, whosever it is: it may have come out of a lane. */
 	if (!request && concerned && !pool.count[POOL_BOUNDED])
 		request = asyncring__pool_take(POOL_BOUNDED);
-	if (request)
+	if (request) {
 		begin(&self, guest, request);
+		requests[0] = request;
+		brief = asyncring__pool_gather_brief(&self, requests);
+	}
 	pthread_mutex_unlock(&pool.lock);
 	while (wakes)
 		sys_futex_wake(wake[--wakes], 1);
 	if (!request)
 		return false;
-	asyncring__pool_carry_out(&self, request);
+	if (brief)
+		asyncring__pool_carry_out_brief(&self, requests, brief);
+	else
+		asyncring__pool_carry_out(&self, request);
 	end(&self);
 	take_limit_signal(guest);
 	return true;

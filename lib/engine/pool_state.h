@@ -83,6 +83,7 @@ struct pool_state {
 	unsigned running;    /* not idle, not watching, not lent */
 	unsigned extra;	     /* may run beyond one per processor */
 	unsigned lent;	     /* stuck, and do not count */
+	unsigned brief;	     /* carrying out a row of brief requests (pool_brief.c) */
 	unsigned processors; /* a worker may run on; 0: not yet known */
 	struct worker *watcher;
 	unsigned taken_before_watch;
@@ -95,6 +96,20 @@ struct pool_state {
 	/* Futex: incremented when a thread of a retiring pool is gone. */
 	_Atomic uint32_t gone;
 };
+
+#ifdef ASYNCRING_TESTING
+extern _Atomic bool asyncring__waiters_only_wait;
+#endif
+
+/* Do threads that are going to wait carry out anything? Some tests do not want it. */
+static inline bool asyncring__waiters_work(void)
+{
+#ifdef ASYNCRING_TESTING
+	return !atomic_load_explicit(&asyncring__waiters_only_wait, memory_order_relaxed);
+#else
+	return true;
+#endif
+}
 
 extern struct pool_state asyncring__pool;
 /* Its fields are spoken of as pool.lock and so on everywhere. */
@@ -111,6 +126,8 @@ static inline enum pool_kind kind_of(const struct request *request)
 /* ---- pool.c; pool.lock held ---- */
 
 void asyncring__pool_enqueue(struct request *request);
+/* In front: @request had been taken from the queue. */
+void asyncring__pool_put_back(struct request *request);
 void asyncring__pool_unqueue(struct request *request);
 /* The next request of @kind or NULL; its ring goes to the end of the line. */
 struct request *asyncring__pool_take(enum pool_kind kind);
@@ -152,6 +169,32 @@ bool asyncring__guest_goes_on(const struct worker *worker, const struct request 
  * carried out by itself now, current, or NULL; the lane is still held.
  */
 struct request *asyncring__pool_carry_out_merged(struct worker *worker, struct request *request);
+
+/* ---- pool_brief.c ---- */
+
+enum { BRIEF_MAX = 16 };
+
+/* Is @request, queued, one that those who take it are to try in the company of others? pool.lock.
+ */
+bool asyncring__pool_takes_brief(const struct request *request);
+
+/*
+ * Do those workers suffice that are on their way, or will be back from a row of brief requests at
+ * once? pool.lock.
+ */
+bool asyncring__pool_brief_suffice(enum pool_kind kind);
+/*
+ * @requests[0], taken from the queue, is going to be @worker's current one: take those along that
+ * can be carried out together with it. Their number, it included; 0: it is not brief. pool.lock
+ * held.
+ */
+unsigned asyncring__pool_gather_brief(struct worker *worker, struct request *requests[]);
+/*
+ * Carry these out and complete them together. The one that has to be carried out by itself,
+ * current, or NULL: a guest does not do that, but gives it back. No lock held.
+ */
+struct request *asyncring__pool_carry_out_brief(struct worker *worker,
+						struct request *const requests[], unsigned count);
 
 /* ---- pool_growth.c; pool.lock held ---- */
 

@@ -323,8 +323,8 @@ _Atomic uint32_t *asyncring__pool_call_in_one(enum pool_kind kind)
 	struct worker *worker;
 	bool watch;
 
-	/* Those on their way take one each. */
-	if (pool.queued[kind] <= pool.coming[kind])
+	/* Those on their way take one each, or a row. */
+	if (pool.queued[kind] <= pool.coming[kind] || asyncring__pool_brief_suffice(kind))
 		return NULL;
 	watch = !asyncring__pool_may_run(kind);
 	if (watch && pool.watcher)
@@ -372,8 +372,10 @@ static void join_all(struct list *workers)
 /* pool.lock held; released while the request is carried out. */
 static void work(struct worker *worker, struct request *request)
 {
+	struct request *requests[BRIEF_MAX] = {request};
+	bool votes = asyncring__pool_will_vote(worker), slept = false, back_from_row = false;
+	unsigned brief = asyncring__pool_gather_brief(worker, requests);
 	_Atomic uint32_t *wake = asyncring__pool_call_in_one(worker->kind);
-	bool votes = asyncring__pool_will_vote(worker), slept = false;
 
 	asyncring__pool_set_current(worker, request);
 	pthread_mutex_unlock(&pool.lock);
@@ -381,10 +383,16 @@ static void work(struct worker *worker, struct request *request)
 		sys_futex_wake(wake, 1);
 	if (votes)
 		asyncring__pool_before_request(worker);
-	asyncring__pool_carry_out(worker, request);
+	if (brief)
+		request = asyncring__pool_carry_out_brief(worker, requests, brief);
+	if (request)
+		asyncring__pool_carry_out(worker, request);
+	else
+		back_from_row = true;
 	if (votes)
 		slept = asyncring__pool_slept_in_request(worker);
 	pthread_mutex_lock(&pool.lock);
+	pool.brief -= back_from_row;
 	asyncring__pool_is_back(worker);
 	if (votes)
 		asyncring__pool_vote(worker, slept);

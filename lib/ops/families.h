@@ -13,6 +13,7 @@ bool asyncring__nop_at_once(struct ring *ring, const struct asyncring_sqe *sqe, 
 			    struct attempt *attempt);
 int asyncring__nop_prep(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__nop_issue(struct request *request, unsigned flags);
+bool asyncring__nop_brief(const struct request *request);
 
 /* rw.c */
 int asyncring__rw_prep_read(struct request *request, const struct asyncring_sqe *sqe);
@@ -25,6 +26,7 @@ int asyncring__rw_prep_readv_fixed(struct request *request, const struct asyncri
 int asyncring__rw_prep_writev_fixed(struct request *request, const struct asyncring_sqe *sqe);
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags);
 bool asyncring__rw_ends_soon(const struct request *request);
+bool asyncring__rw_brief(const struct request *request);
 int asyncring__rw_copy_args(struct request *request);
 
 /* rw_at_once.c */

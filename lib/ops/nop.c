@@ -84,3 +84,8 @@ enum issue_result asyncring__nop_issue(struct request *request, unsigned flags)
 	request_set_result(request, error ? error : result);
 	return ISSUE_DONE;
 }
+
+bool asyncring__nop_brief(const struct request *request)
+{
+	return !request_data(request, const struct nop)->flags;
+}

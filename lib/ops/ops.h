@@ -149,6 +149,13 @@ struct op {
 	 * request that does not end at once, its arguments copied. NULL: that is not known.
 	 */
 	bool (*ends_soon)(const struct request *request);
+	/*
+	 * May @request be no more than a small copy? Then with SQE_ASYNC it is tried all the same
+	 * by a submitter that is going to wait; and, if it has come to the pool untried, issued
+	 * there with ISSUE_NONBLOCK alone, without submit_lock: that answers ISSUE_DONE or
+	 * ISSUE_NEED_WORKER. NULL: never.
+	 */
+	bool (*brief)(const struct request *request);
 	const char *name;
 };
 

@@ -34,6 +34,8 @@
 
 enum {
 	RWF_KNOWN = 0x1ff, /* HIPRI to NOSIGNAL: all of Linux 6.18 */
+	/* What a worker copies while it has something to tell, in one go. */
+	BRIEF_BYTES = 32 * 1024,
 	/* After a vectored request of more than that so many are summed up before they are tried.
 	 */
 	SUMMED_UP = 64,
@@ -557,6 +559,47 @@ enum issue_result asyncring__rw_attempt(struct request *request, unsigned flags)
 	return flags & ISSUE_NONBLOCK ? issue_inline(request) : issue_blocking(request, flags);
 }
 
+bool asyncring__rw_brief(const struct request *request)
+{
+	const struct rw *rw = request_data(request, const struct rw);
+	const struct file *file = request->file;
+
+	if (rw->flags || rw->offset < 0 || !rw->single.iov_len ||
+	    rw->single.iov_len > BRIEF_BYTES || request->ring->flags & ASYNCRING_SETUP_IOPOLL)
+		return false;
+	/* Inline its file is not known yet, and issue() tells. */
+	return !file || (file->regular && file->hint.local &&
+			 (file->hint.kind == FILE_MEMORY || file->hint.kind == FILE_CACHED));
+}
+
+/*
+ * On a worker, of a brief one. All of it or nothing: what else there may be the worker's own call
+ * finds out from the start.
+ */
+static enum issue_result issue_brief(struct request *request)
+{
+	struct rw *rw = request_data(request, struct rw);
+	enum inline_way way = WAY_NOWAIT;
+	struct hint hint;
+	long result;
+
+	if (!request->file)
+		return ISSUE_NEED_WORKER;
+	hint = asyncring__rw_hint(request, true);
+	if (hint.kind == FILE_MEMORY)
+		way = WAY_PLAIN;
+	else if (!hint.nowait_reads)
+		return ISSUE_NEED_WORKER;
+	result = try_regular(rw, request->file->fd, &rw->single, 1, way);
+	if (result == (long)rw->single.iov_len) {
+		request_set_result(request, (int32_t)result);
+		return ISSUE_DONE;
+	}
+	if (asyncring__rw_refused(rw, result))
+		asyncring__rw_remember_refusal(request);
+	return ISSUE_NEED_WORKER;
+}
+
 bool asyncring__rw_ends_soon(const struct request *request)
 {
 	return !(request->flags & ASYNCRING_SQE_BUFFER_SELECT) &&
@@ -570,6 +613,8 @@ int asyncring__rw_file_first(const struct request *request, int error)
 
 enum issue_result asyncring__rw_issue(struct request *request, unsigned flags)
 {
+	if (!(flags & ISSUE_LOCKED) && flags & ISSUE_NONBLOCK)
+		return issue_brief(request);
 	if (request_data(request, const struct rw)->fixed) {
 		int error = asyncring__rw_check_fixed(request, flags);
 

@@ -13,6 +13,7 @@ const struct op asyncring__ops[] = {
 			.prep = asyncring__nop_prep,
 			.issue = asyncring__nop_issue,
 			.at_once = asyncring__nop_at_once,
+			.brief = asyncring__nop_brief,
 			.properties = OP_IOPOLL,
 		},
 	[ASYNCRING_OP_READV] =
@@ -204,6 +205,7 @@ const struct op asyncring__ops[] = {
 			.at_once = asyncring__rw_read_at_once,
 			.resume = asyncring__rw_resume,
 			.ends_soon = asyncring__rw_ends_soon,
+			.brief = asyncring__rw_brief,
 			.describe = asyncring__rw_describe,
 			.transferred = asyncring__rw_transferred,
 			.merge = asyncring__rw_merge,
@@ -522,6 +524,7 @@ const struct op asyncring__ops[] = {
 			.name = "NOP128",
 			.prep = asyncring__nop_prep,
 			.issue = asyncring__nop_issue,
+			.brief = asyncring__nop_brief,
 			.properties = OP_IOPOLL | OP_SQE128,
 		},
 	[ASYNCRING_OP_URING_CMD128] = {.name = "URING_CMD128"},

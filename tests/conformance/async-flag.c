@@ -6,6 +6,7 @@
 #include "ops_helpers.h"
 
 #include <linux/openat2.h>
+#include <sys/eventfd.h>
 #include <sys/xattr.h>
 
 /* ops_run() with the flag. */
@@ -221,6 +222,27 @@ static void the_submitter_does_not_wait(void **state)
 	harness_close_pipe(out);
 }
 
+/* Also where the submitter waits for them at once: they are told of as what workers complete. */
+static void completions_are_asynchronous(void **state)
+{
+	struct ops *ops = *state;
+	struct io_uring *ring = &ops->ring;
+	int event = eventfd(0, EFD_CLOEXEC);
+	int fd = harness_temp_file(100);
+	eventfd_t count;
+	char byte;
+
+	assert_true(event >= 0);
+	assert_int_equal(io_uring_register_eventfd_async(ring, event), 0);
+	assert_int_equal(run_async(ring, nop), 0);
+	assert_int_equal(eventfd_read(event, &count), 0);
+	assert_int_equal(run_async(ring, read, fd, &byte, 1, 0), 1);
+	assert_int_equal(eventfd_read(event, &count), 0);
+	assert_int_equal(io_uring_unregister_eventfd(ring), 0);
+	close(event);
+	close(fd);
+}
+
 /* More blocked requests than any pool has workers to spare for files: pipes are no files. */
 static void many_blocked_requests_stop_nobody(void **state)
 {
@@ -262,6 +284,7 @@ int main(void)
 		ops_test(what_only_concerns_rings),
 		ops_test(a_message_to_the_own_ring),
 		ops_test(the_submitter_does_not_wait),
+		ops_test(completions_are_asynchronous),
 		ops_test(many_blocked_requests_stop_nobody),
 	};
 
