@@ -22,6 +22,7 @@ static struct {
 	/* what was seen in this wait */
 	int looks, sleeps;
 	bool handled_awake;
+	sigset_t awake; /* what is blocked while it looks */
 } play;
 
 static _Atomic int64_t play_now = 1;
@@ -50,6 +51,7 @@ static bool see_wait(long number, const long arguments[6], long *result)
 	if (number == SYS_epoll_pwait && arguments[3] == 0) {
 		play_now += LOOK;
 		play.looks++;
+		pthread_sigmask(SIG_SETMASK, NULL, &play.awake);
 		if (play.looks == play.signal_at_look)
 			raise(SIGUSR1);
 		play.handled_awake |= handled;
@@ -265,6 +267,10 @@ static void a_signal_while_awake_ends_the_wait(void **state)
 	assert_false(play.handled_awake);
 	assert_true(play.looks > 3);
 	assert_int_equal(play.sleeps, 1);
+	assert_true(sigismember(&play.awake, SIGUSR1) && sigismember(&play.awake, SIGINT));
+	/* A thread is killed that is sent this by a call, and keeps it back. */
+	assert_false(sigismember(&play.awake, SIGSYS));
+	assert_false(sigismember(&play.awake, SIGSEGV));
 	expect_own_mask(&mask);
 	/* The request is where it was. */
 	play.signal_at_look = NEVER;
