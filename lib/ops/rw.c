@@ -130,12 +130,13 @@ static long in_order(const struct request *request, long result)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	bool empty = !result && !asyncring__rw_wanted(rw);
+	bool unknown = rw->flags & ~(uint32_t)RWF_KNOWN;
 
-	if (!empty && (result != -EINVAL || rw->offset >= -1))
+	if (!empty && (result != -EINVAL || (rw->offset >= -1 && !unknown)))
 		return result;
 	if (!mode_allows(request))
 		return -EBADF;
-	if (rw->flags & ~(uint32_t)RWF_KNOWN)
+	if (unknown)
 		return -EOPNOTSUPP;
 	return rw->offset < -1 ? -EINVAL : result;
 }

@@ -55,6 +55,9 @@ static void unknown_flags_are_refused(void **state)
 		assert_int_equal(read_with(&ops->ring, fd, 1u << bit), -EOPNOTSUPP);
 		assert_int_equal(write_with(&ops->ring, fd, "abc", 0, 1u << bit), -EOPNOTSUPP);
 	}
+	/* The flags come before the end of all offsets. */
+	assert_int_equal(write_with(&ops->ring, fd, "abc", INT64_MAX, 1u << 20), -EOPNOTSUPP);
+	assert_int_equal(write_with(&ops->ring, fd, "abc", INT64_MAX, 0), -EINVAL);
 	assert_int_equal(write_with(&ops->ring, fd, "abc", 0, RWF_APPEND | RWF_NOAPPEND), -EINVAL);
 	/* Polled I/O belongs to rings set up for it. */
 	assert_int_equal(read_with(&ops->ring, fd, RWF_HIPRI), -EINVAL);
