@@ -54,7 +54,7 @@ struct cursor {
 	const struct op *op; /* of the request before */
 	/* Nothing in the ring asks for a second look at each request: look_at_ring. */
 	bool plain;
-	/* So many more results may be noted. */
+	/* So many more results may be noted; each could be a request instead. */
 	unsigned room;
 	struct ahead ahead;
 	struct run run;
@@ -601,7 +601,10 @@ static bool finish_at_once(struct ring *ring)
 	return !ring->kernel_aio && !asyncring__count_reached(&ring->count_wait);
 }
 
-/* There is no request for the entry just taken: it is for the next submission. */
+/*
+ * There is no request for the entry just taken: it is for the next submission. Nothing was tried of
+ * it, for that is done only with room for a result, and then there is a request as well.
+ */
 static void put_back(struct ring *ring, struct cursor *cursor)
 {
 	set_sq_head(ring, sq_head(ring) - 1);

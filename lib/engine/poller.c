@@ -474,20 +474,62 @@ static int look_awake(struct poller *poller, struct epoll_event *events)
 	return count;
 }
 
+/* Signals that a thread keeps back while it stays awake in a wait. */
+struct kept {
+	bool any;
+	sigset_t own; /* then: the mask they are let in with */
+};
+
+/*
+ * All but what a thread brings upon itself, which the kernel does not keep back: it kills, and be
+ * it for a filter of the application's that traps a call (SIGSYS).
+ */
+static void keep_signals(struct kept *kept)
+{
+	static const int at_once[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+	uint64_t mask = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++)
+		mask &= ~(1ull << (at_once[i] - 1));
+	kept->any = !sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &kept->own, _NSIG / 8);
+}
+
+/* Is this a wait that what there is in the CQ does not end? */
+static bool waits_on(const struct ring *ring)
+{
+	/* What it waits for only the driver changes. Relaxed: what is posted now wakes it. */
+	return ring->driver.waits &&
+	       (int32_t)(atomic_load_explicit(&ring->cq_tail, memory_order_relaxed) -
+			 ring->driver.tail) < 0;
+}
+
+/* True if one of them is to end the wait: one that is handled, where events have not ended it. */
+static bool let_signals_in(const struct ring *ring, const struct kept *kept)
+{
+	static const struct timespec no_time;
+	bool interrupted = false;
+
+	if (!kept->any)
+		return false;
+	/* The only thing that tells of one that is not just ignored is a sleep. */
+	if (waits_on(ring))
+		interrupted = sys_ppoll(NULL, 0, &no_time, &kept->own) == -EINTR;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &kept->own, NULL, _NSIG / 8);
+	return interrupted;
+}
+
 /*
  * Wait without sleeping, if what the ring has to wait for comes in quick succession. A signal that
- * comes meanwhile must end the wait as it would end the sleep, so all are kept back: *mask is what
- * to sleep under then, and kept is true.
+ * comes meanwhile must end the wait as it would end the sleep, so all are kept back.
  */
-static int wait_awake(struct poller *poller, struct epoll_event *events, sigset_t *mask, bool *kept)
+static int wait_awake(struct poller *poller, struct epoll_event *events, struct kept *kept)
 {
-	uint64_t all = UINT64_MAX;
 	int count = look_for_events(poller, events);
 
 	if (count)
 		return count;
-	*kept = !sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, _NSIG / 8);
-	return *kept ? look_awake(poller, events) : 0;
+	keep_signals(kept);
+	return kept->any ? look_awake(poller, events) : 0;
 }
 
 /* Is nothing to be waited for but events and timers, under the thread's own mask, and long? */
@@ -502,27 +544,23 @@ static bool may_wait_awake(struct ring *ring, int64_t timeout_ns, const sigset_t
 		       atomic_load_explicit(&poller->pending, memory_order_relaxed);
 }
 
-/* Wait for events: their number, or a negative errno. */
+/* Wait for events: their number, or a negative errno. Signals may be kept back after it. */
 static int wait_for_events(struct ring *ring, struct epoll_event *events, int64_t timeout_ns,
-			   const sigset_t *mask)
+			   const sigset_t *mask, struct kept *kept)
 {
 	struct poller *poller = ring_poller(ring);
-	bool kept = false;
-	sigset_t own;
 	int64_t begin;
 	int count = 0;
 
 	if (!timeout_ns)
 		return look_for_events(poller, events);
 	if (may_wait_awake(ring, timeout_ns, mask))
-		count = wait_awake(poller, events, &own, &kept);
+		count = wait_awake(poller, events, kept);
 	if (!count) {
 		begin = clock_now();
-		count = sleep_for_events(poller, events, timeout_ns, kept ? &own : mask);
+		count = sleep_for_events(poller, events, timeout_ns, kept->any ? &kept->own : mask);
 		spin_slept(&poller->spin, clock_now() - begin);
 	}
-	if (kept)
-		sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, _NSIG / 8);
 	return count;
 }
 
@@ -558,7 +596,8 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 {
 	struct poller *poller = ring_poller(ring);
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int count = wait_for_events(ring, events, timeout_ns, mask);
+	struct kept kept = {0};
+	int count = wait_for_events(ring, events, timeout_ns, mask, &kept);
 	uint32_t tail, pending;
 	bool transferred;
 
@@ -585,6 +624,8 @@ int asyncring__poller_drive(struct ring *ring, int64_t timeout_ns, const sigset_
 	asyncring__batch_finish(ring);
 	count_vain(ring, transferred ? 0 : count, tail, pending);
 	ring_unlock(ring);
+	if (let_signals_in(ring, &kept))
+		return -EINTR;
 	return count < 0 ? count : 0;
 }
 

@@ -130,12 +130,13 @@ static long in_order(const struct request *request, long result)
 {
 	const struct rw *rw = request_data(request, const struct rw);
 	bool empty = !result && !asyncring__rw_wanted(rw);
+	bool unknown = rw->flags & ~(uint32_t)RWF_KNOWN;
 
-	if (!empty && (result != -EINVAL || rw->offset >= -1))
+	if (!empty && (result != -EINVAL || (rw->offset >= -1 && !unknown)))
 		return result;
 	if (!mode_allows(request))
 		return -EBADF;
-	if (rw->flags & ~(uint32_t)RWF_KNOWN)
+	if (unknown)
 		return -EOPNOTSUPP;
 	return rw->offset < -1 ? -EINVAL : result;
 }
@@ -189,15 +190,18 @@ int asyncring__rw_check_fixed(struct request *request, unsigned issue_flags)
 	return error;
 }
 
-/* The rules of a ring with SETUP_IOPOLL, and of RWF_HIPRI without. */
+/* The rules of a ring with SETUP_IOPOLL, and of RWF_HIPRI without. A file's mode comes first. */
 static int check_polled(const struct request *request, const struct hint *hint)
 {
 	const struct rw *rw = request_data(request, const struct rw);
+	int error = 0;
 
 	if (request->ring->flags & ASYNCRING_SETUP_IOPOLL && hint->kind != FILE_UNKNOWN)
-		return hint->kind == FILE_DIRECT ? 0 : -EOPNOTSUPP;
+		error = hint->kind == FILE_DIRECT ? 0 : -EOPNOTSUPP;
 	/* Of flags that nobody knows the call itself complains, and it would come first. */
-	return rw->flags & RWF_HIPRI && !(rw->flags & ~(uint32_t)RWF_KNOWN) ? -EINVAL : 0;
+	else if (rw->flags & RWF_HIPRI && !(rw->flags & ~(uint32_t)RWF_KNOWN))
+		error = -EINVAL;
+	return error && !mode_allows(request) ? -EBADF : error;
 }
 
 /* ---- inline ---- */

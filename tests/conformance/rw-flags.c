@@ -49,17 +49,24 @@ static void sync_flags_are_taken(void **state)
 static void unknown_flags_are_refused(void **state)
 {
 	struct ops *ops = *state;
-	int fd = harness_temp_file(100);
+	int fd = harness_temp_file(100), read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
 	for (unsigned bit = 9; bit < 32; bit++) {
 		assert_int_equal(read_with(&ops->ring, fd, 1u << bit), -EOPNOTSUPP);
 		assert_int_equal(write_with(&ops->ring, fd, "abc", 0, 1u << bit), -EOPNOTSUPP);
 	}
+	/* The flags come before the end of all offsets. */
+	assert_int_equal(write_with(&ops->ring, fd, "abc", INT64_MAX, 1u << 20), -EOPNOTSUPP);
+	assert_int_equal(write_with(&ops->ring, fd, "abc", INT64_MAX, 0), -EINVAL);
 	assert_int_equal(write_with(&ops->ring, fd, "abc", 0, RWF_APPEND | RWF_NOAPPEND), -EINVAL);
 	/* Polled I/O belongs to rings set up for it. */
 	assert_int_equal(read_with(&ops->ring, fd, RWF_HIPRI), -EINVAL);
+	assert_int_equal(read_with(&ops->ring, -1, RWF_HIPRI), -EBADF);
+	assert_int_equal(write_with(&ops->ring, read_only, "abc", 0, RWF_HIPRI), -EBADF);
+	assert_int_equal(write_with(&ops->ring, read_only, "", 0, RWF_HIPRI), -EBADF);
 	assert_int_equal(read_with(&ops->ring, fd, RWF_ATOMIC), -EOPNOTSUPP);
 	assert_int_equal(write_with(&ops->ring, fd, "abc", 0, RWF_ATOMIC), -EOPNOTSUPP);
+	close(read_only);
 	close(fd);
 }
 

@@ -12,13 +12,14 @@
  *
  * The structure is used again for another ring once it was torn down (`generation`), but under
  * another number, as a descriptor is not in use twice; a number that is used again is the other
- * ring's by right, and the slot says so.
+ * ring's by right, and the slot says so. `direct`, which an enterer without the lock looks at, too,
+ * is set for the next ring before it is in its slot, and is looked at together with that.
  *
  * Proved: nobody touches a ring that is torn down, nor is it torn down with a request or a call in
  * it; each enterer that got in finds the ring of the generation that it asked for.
  *
- * BROKEN 1: the enterer does not look whether the ring is closing, nor at the slot again.
- * BROKEN 2: tear-down does not take the lock between closing and waiting.
+ * BROKEN 1: the enterer does not look whether the ring is direct, nor at the slot again.
+ * BROKEN 2: tear-down does not take the lock between clearing `direct` and waiting.
  * BROKEN 3: the reference of a call that has more to do is taken after the lock is released.
  */
 #ifndef BROKEN
@@ -29,7 +30,7 @@
 
 bit submit_lock
 bool slot = true      /* the number stands for the ring */
-bool closing
+bool direct = true    /* who enters submits; not if it is closing */
 byte references = 1   /* the table's, and one for each call in progress */
 byte in_flight        /* requests that were handed over */
 byte generation       /* of the structure */
@@ -56,10 +57,14 @@ proctype enterer()
 	:: !slot -> goto out
 	:: slot
 	fi;
+	if
+	:: !direct -> goto out
+	:: direct
+	fi;
 	acquire();
 #if BROKEN != 1
 	if
-	:: !slot || closing -> release(); goto out
+	:: !slot || !direct -> release(); goto out
 	:: else
 	fi;
 #endif
@@ -118,7 +123,7 @@ out:	skip
 proctype closer()
 {
 	slot = false;
-	closing = true;
+	direct = false;
 #if BROKEN != 2
 	/* Cancels what is on its way. */
 	acquire();
@@ -132,11 +137,11 @@ proctype closer()
 	destroyed = true;
 	/* Used again: reset, under the lock, then another ring's. */
 	acquire();
-	closing = false;
 	generation++;
 	release();
 	destroyed = false;
-	references = 1
+	references = 1;
+	direct = true
 }
 
 init {

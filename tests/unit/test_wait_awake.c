@@ -22,6 +22,7 @@ static struct {
 	/* what was seen in this wait */
 	int looks, sleeps;
 	bool handled_awake;
+	sigset_t awake; /* what is blocked while it looks */
 } play;
 
 static _Atomic int64_t play_now = 1;
@@ -50,6 +51,7 @@ static bool see_wait(long number, const long arguments[6], long *result)
 	if (number == SYS_epoll_pwait && arguments[3] == 0) {
 		play_now += LOOK;
 		play.looks++;
+		pthread_sigmask(SIG_SETMASK, NULL, &play.awake);
 		if (play.looks == play.signal_at_look)
 			raise(SIGUSR1);
 		play.handled_awake |= handled;
@@ -77,7 +79,7 @@ static void handle(int signal)
 static void arm(struct asyncring *ring)
 {
 	asyncring_prep_poll_add(support_sqe(ring), play.event, POLLIN);
-	assert_int_equal(asyncring_submit(ring), 1);
+	assert_true(asyncring_submit(ring) > 0);
 }
 
 /* Wait once. The event comes at look @at, or NEVER: in a sleep of @sleep_ns. */
@@ -265,6 +267,10 @@ static void a_signal_while_awake_ends_the_wait(void **state)
 	assert_false(play.handled_awake);
 	assert_true(play.looks > 3);
 	assert_int_equal(play.sleeps, 1);
+	assert_true(sigismember(&play.awake, SIGUSR1) && sigismember(&play.awake, SIGINT));
+	/* A thread is killed that is sent this by a call, and keeps it back. */
+	assert_false(sigismember(&play.awake, SIGSYS));
+	assert_false(sigismember(&play.awake, SIGSEGV));
 	expect_own_mask(&mask);
 	/* The request is where it was. */
 	play.signal_at_look = NEVER;
@@ -292,6 +298,66 @@ static void a_signal_beside_the_event_is_handled_on_the_way_out(void **state)
 	assert_int_equal(play.looks, 4);
 	assert_int_equal(play.sleeps, 0);
 	expect_own_mask(&mask);
+	take_event(&ring);
+	end(&ring);
+}
+
+/*
+ * A signal comes at the third look, an event at the fourth, and two are waited for, with a limit of
+ * LONG. What the call answers.
+ */
+static int wait_for_too_much(struct asyncring *ring)
+{
+	struct __kernel_timespec limit = {.tv_nsec = LONG};
+	struct asyncring_getevents_arg wait = {.ts = (uintptr_t)&limit};
+	unsigned flags = ASYNCRING_ENTER_GETEVENTS | ASYNCRING_ENTER_EXT_ARG;
+	int never = eventfd(0, EFD_CLOEXEC), result;
+
+	asyncring_prep_poll_add(support_sqe(ring), never, POLLIN);
+	arm(ring);
+	play.looks = play.sleeps = 0;
+	play.signal_at_look = 3;
+	play.comes_at_look = 4;
+	play.sleep_ns = 2 * LONG;
+	result = asyncring_enter2((unsigned)ring->ring_fd, 0, 2, flags, &wait, sizeof(wait));
+	close(never);
+	return result;
+}
+
+/* Nobody can tell when else anything would come. */
+static void a_signal_beside_too_few_events_ends_the_wait(void **state)
+{
+	struct sigaction action = {.sa_handler = handle};
+	struct asyncring ring;
+	sigset_t mask;
+
+	(void)state;
+	begin(&ring);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+	sleep_shortly(&ring, SPIN_WANTED_MIN);
+	assert_int_equal(wait_for_too_much(&ring), 0);
+	assert_true(handled);
+	assert_false(play.handled_awake);
+	assert_int_equal(play.looks, 4);
+	assert_int_equal(play.sleeps, 0);
+	expect_own_mask(&mask);
+	take_event(&ring);
+	end(&ring);
+}
+
+static void a_signal_that_is_ignored_ends_no_wait(void **state)
+{
+	struct asyncring ring;
+
+	(void)state;
+	begin(&ring);
+	assert_true(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	sleep_shortly(&ring, SPIN_WANTED_MIN);
+	assert_int_equal(wait_for_too_much(&ring), 0);
+	/* It goes on, awake and then asleep. */
+	assert_true(play.looks > 4);
+	assert_int_equal(play.sleeps, 1);
 	take_event(&ring);
 	end(&ring);
 }
@@ -337,6 +403,8 @@ int main(void)
 		cmocka_unit_test(a_time_limit_that_is_near_is_slept),
 		cmocka_unit_test(a_signal_while_awake_ends_the_wait),
 		cmocka_unit_test(a_signal_beside_the_event_is_handled_on_the_way_out),
+		cmocka_unit_test(a_signal_beside_too_few_events_ends_the_wait),
+		cmocka_unit_test(a_signal_that_is_ignored_ends_no_wait),
 		cmocka_unit_test(a_wait_under_a_mask_sleeps),
 	};
 
