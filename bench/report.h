@@ -49,8 +49,11 @@ struct run {
 	unsigned fact_count;
 };
 
-/* The column of the engine with the least median but ours and the floor, or -1 where no other has
- * figures. */
+/*
+ * The column of the peer to which our ratio is the largest, so that who is ahead of it is ahead of
+ * all; where ours has no figures, of that with the least median. The floor is none. -1 where no
+ * peer has figures.
+ */
 int bench_best_peer(const struct run *run, const struct row *row, enum figure figure);
 
 void bench_report_tables(const struct run *run, FILE *out);

@@ -80,8 +80,13 @@ def median(cell, figure):
 
 
 def best_peer(workload, figure):
-    """The name of that with the least median, or None where no other has figures."""
+    """
+    The name of that to which our ratio is the largest, so that who is ahead of it is ahead of all;
+    where ours has no figures, of that with the least median. None where no peer has figures.
+    """
     there = peers(workload)
+    if OURS in cells(workload):
+        return max(there, key=lambda name: ratio(workload, figure, name) or 0, default=None)
     return min(there, key=lambda name: median(there[name], figure), default=None)
 
 
@@ -104,4 +109,5 @@ def noisy(workload, figure, other):
 
 
 def ratio_to_best(workload, figure):
+    """The largest of our ratios to the peers, or None."""
     return ratio(workload, figure, best_peer(workload, figure))

@@ -59,10 +59,19 @@ class Definition(unittest.TestCase):
         self.assertIsNone(results.ratio(row, "time", "libaio"))
         self.assertIsNone(results.ratio_to_best(workload(cell("asyncring", 1)), "time"))
 
-    def test_the_best_peer_has_the_least_median(self):
-        row = workload(cell("asyncring", 10, 10, 10), cell("sync", 5, 30, 31),
-                       cell("libaio", 20, 20, 20))
+    def test_the_best_peer_is_that_of_the_largest_ratio(self):
+        """Its median need not be the least: libaio's is 20, sync's 30."""
+        row = workload(cell("asyncring", 10, 33, 33), cell("libaio", 20, 40, 16),
+                       cell("sync", 5, 30, 31), cell("floor", 1, 1, 1))
+        for figure in ("time", "cpu"):
+            self.assertEqual(results.best_peer(row, figure), "sync")
+            self.assertAlmostEqual(results.ratio_to_best(row, figure), 1.1)
+            self.assertLess(results.ratio(row, figure, "libaio"), 1)
+
+    def test_without_ours_it_is_that_of_the_least_median(self):
+        row = workload(cell("sync", 5, 30, 31), cell("libaio", 20, 20, 20))
         self.assertEqual(results.best_peer(row, "time"), "libaio")
+        self.assertIsNone(results.ratio_to_best(row, "time"))
 
 
 class Floor(unittest.TestCase):

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/stats.c: ratios are of what was measured in the same round. */
+/*
+ * bench/stats.c: ratios are of what was measured in the same round; bench/report_tables.c: the best
+ * peer is the one that leaves us the largest of them.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "report.h"
 #include "stats.h"
 
 /* Nanoseconds of each round, with twice as much CPU time. */
@@ -88,6 +92,40 @@ static void values_alone(void **state)
 	free(result);
 }
 
+/* By pairs ours is behind sync and ahead of libaio, whose median is the least. */
+static void the_best_peer_is_that_of_the_largest_ratio(void **state)
+{
+	(void)state;
+	static const struct engine engines[] = {{.name = "libaio"},
+						{.name = ENGINE_OURS},
+						{.name = "sync"},
+						{.name = ENGINE_FLOOR}};
+	static const double rounds[][3] = {{20, 40, 16}, {10, 33, 33}, {5, 30, 31}, {1, 1, 1}};
+	struct run *run = calloc(1, sizeof(*run));
+	struct row *row;
+
+	assert_non_null(run);
+	row = &run->rows[0];
+	run->column_count = 4;
+	for (unsigned i = 0; i < run->column_count; i++) {
+		struct cell_result *result = result_of(3, rounds[i]);
+
+		run->columns[i].engine = &engines[i];
+		row->results[i] = *result;
+		free(result);
+	}
+	assert_int_equal(bench_best_peer(run, row, FIGURE_TIME), 2);
+	assert_int_equal(bench_best_peer(run, row, FIGURE_CPU), 2);
+	row->results[2].applies = false;
+	assert_int_equal(bench_best_peer(run, row, FIGURE_TIME), 0);
+	row->results[2].applies = true;
+	row->results[1].applies = false; /* ours: then by the median */
+	assert_int_equal(bench_best_peer(run, row, FIGURE_TIME), 0);
+	row->results[0].applies = row->results[2].applies = false;
+	assert_int_equal(bench_best_peer(run, row, FIGURE_TIME), -1);
+	free(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +135,7 @@ int main(void)
 		cmocka_unit_test(a_quarter_at_each_end_does_not_count),
 		cmocka_unit_test(what_cannot_be_divided_by_is_left_out),
 		cmocka_unit_test(values_alone),
+		cmocka_unit_test(the_best_peer_is_that_of_the_largest_ratio),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
