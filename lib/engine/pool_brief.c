@@ -23,7 +23,11 @@
  *
  * Who else. A row is short: so no other worker is called in for brief requests that fit into the
  * next rows of those who are at one, or on their way. One who finds that it has to wait, and one
- * who takes from the queue, calls in another if something is left (tests/models/call_in.pml).
+ * who takes from the queue, calls in another if something is left (tests/models/call_in.pml). But
+ * an attempt may take any time: the memory that is read into may have to be fetched, from a device
+ * or by a program (userfaultfd). So what counts on those who are at a row is watched meanwhile
+ * (pool_worker.c), and one who has watched for LOOK_NS takes from the queue itself. Only those
+ * that travel in such a row wait for it.
  *
  * Those that travel with the worker's current request are its company, and count as running, as in
  * pool_merge.c. pool.lock guards the way out of the queue and back, worker.lock the company.
@@ -67,13 +71,12 @@ bool asyncring__pool_takes_brief(const struct request *request)
 	return !pool.extra && is_brief(request);
 }
 
-bool asyncring__pool_brief_suffice(enum pool_kind kind)
+bool asyncring__pool_brief_suffice(enum pool_kind kind, unsigned rows)
 {
-	unsigned rows = pool.coming[kind] + pool.brief;
 	const struct list *line = &pool.pending[kind];
 	const struct ring_queue *queue;
 
-	if (kind == POOL_UNBOUNDED || !rows || pool.queued[kind] > rows * BRIEF_MAX)
+	if (kind == POOL_UNBOUNDED || !pool.queued[kind] || pool.queued[kind] > rows * BRIEF_MAX)
 		return false;
 	queue = container_of(line->next, const struct ring_queue, node);
 	return asyncring__pool_takes_brief(

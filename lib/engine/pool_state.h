@@ -39,8 +39,9 @@ struct worker {
 	_Atomic uint32_t signalled;
 
 	/* ---- pool.lock ---- */
-	bool coming;  /* counted in pool.coming: started or told to get up, not yet there */
-	bool running; /* counted in pool.running */
+	bool coming;	   /* counted in pool.coming: started or told to get up, not yet there */
+	bool running;	   /* counted in pool.running */
+	bool only_watches; /* takes nothing before it has been pool.watcher for once */
 	/* The rest is pool_growth.c's. */
 	bool lent;	       /* counted in pool.lent: stuck in a request */
 	bool came_back;	       /* has finished a request since the last look */
@@ -178,11 +179,9 @@ enum { BRIEF_MAX = 16 };
  */
 bool asyncring__pool_takes_brief(const struct request *request);
 
-/*
- * Do those workers suffice that are on their way, or will be back from a row of brief requests at
- * once? pool.lock.
+/* Is what is queued brief, and so little that @rows of those who take from it suffice? pool.lock.
  */
-bool asyncring__pool_brief_suffice(enum pool_kind kind);
+bool asyncring__pool_brief_suffice(enum pool_kind kind, unsigned rows);
 /*
  * @requests[0], taken from the queue, is going to be @worker's current one: take those along that
  * can be carried out together with it. Their number, it included; 0: it is not brief. pool.lock

@@ -7,8 +7,9 @@
  * limit has been lowered below their number, and all together when the last ring is closed. They
  * block all signals but the one that interrupts them (hazard H6).
  *
- * While bounded work is queued and no more may run, one worker is pool.watcher: it has been told
- * to, has made itself one for want of another, or sleeps for LOOK_NS at a time. So of a queue that
+ * While bounded work is queued and no more may run, or need to because others will be back from
+ * their rows at once (pool_brief.c), one worker is pool.watcher: it has been told to, has made
+ * itself one for want of another, or sleeps for LOOK_NS at a time. So of a queue that
  * is not empty it always holds that somebody who is awake will take from it or watches those who
  * are not; unless there are no more threads to be had than those that run already.
  */
@@ -180,6 +181,10 @@ static void get_up(struct worker *worker)
 		worker->coming = false;
 		pool.coming[worker->kind]--;
 	}
+	/* Told to watch those who are at a row, it does not join them before it has done so. */
+	worker->only_watches =
+		pool.watcher == worker &&
+		asyncring__pool_brief_suffice(worker->kind, pool.coming[worker->kind] + pool.brief);
 	if (pool.watcher == worker)
 		pool.watcher = NULL;
 	asyncring__pool_set_running(worker, true);
@@ -208,7 +213,7 @@ static bool sleep_for(struct worker *worker, const struct timespec *timeout)
 static bool sleep_until_signalled(struct worker *worker)
 {
 	enum pool_kind kind = worker->kind;
-	/* Then it may not run, or it would have taken something. */
+	/* Then it may not run, or is not to, or it would have taken something. */
 	bool watch = pool.queued[kind] && !pool.watcher, told;
 
 	if (pool.retiring && may_leave(kind))
@@ -219,8 +224,10 @@ static bool sleep_until_signalled(struct worker *worker)
 	/* The last one is roused first, the watcher, in front, when there is no other. */
 	list_append(watch ? pool.idle[kind].next : &pool.idle[kind], &worker->idle_node);
 	told = sleep_for(worker, watch ? &look_time : &idle_time);
-	if (!told && watch)
+	if (!told && watch) {
 		asyncring__pool_look();
+		pool.watcher = NULL;
+	}
 	get_up(worker);
 	return told || watch || !may_leave(kind);
 }
@@ -324,9 +331,12 @@ _Atomic uint32_t *asyncring__pool_call_in_one(enum pool_kind kind)
 	bool watch;
 
 	/* Those on their way take one each, or a row. */
-	if (pool.queued[kind] <= pool.coming[kind] || asyncring__pool_brief_suffice(kind))
+	if (pool.queued[kind] <= pool.coming[kind] ||
+	    asyncring__pool_brief_suffice(kind, pool.coming[kind]))
 		return NULL;
-	watch = !asyncring__pool_may_run(kind);
+	/* Who is at a row will be back at once; but what is read into may be slow memory. */
+	watch = !asyncring__pool_may_run(kind) ||
+		asyncring__pool_brief_suffice(kind, pool.coming[kind] + pool.brief);
 	if (watch && pool.watcher)
 		return NULL;
 	worker = rouse(kind, watch);
@@ -449,7 +459,7 @@ static void *worker_main(void *argument)
 	while (pool.count[worker->kind] <= most(worker->kind, true)) {
 		struct request *request = NULL;
 
-		if (!asyncring__pool_too_many_run(worker->kind))
+		if (!worker->only_watches && !asyncring__pool_too_many_run(worker->kind))
 			request = asyncring__pool_take(worker->kind);
 		if (request)
 			work(worker, request);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who is called in for queued work, where a worker takes a row of brief requests at once, and no
- * other is called while those that are on their way, or will be back from a row, suffice.
+ * other is called while those that are on their way suffice, but to watch while those that are to
+ * be back from a row do.
  *
  *   here             in the library
  *   call_in          asyncring__pool_call_in_one, engine/pool_worker.c,
@@ -12,13 +13,14 @@
  *   part             part, engine/pool_brief.c
  *
  * Each step made under pool.lock is one step here. A row has room for two. A request is brief, or
- * taken to be brief and waits when it is tried, or waits anyway; who waits does so for ever. There
- * is a worker for each request, and all may run: how many do is another matter (pool_growth.c).
+ * taken to be brief and waits when it is tried, or stands in the attempt, or waits anyway; who waits
+ * or stands does so for ever. There is a worker for each request, and all may run: how many do is
+ * another matter (pool_growth.c). Who watches takes something at any time after that.
  *
  * Proved: when everything has come to rest nothing is queued, and nobody is counted who is not
  * there.
  *
- * BROKEN 1: who has to wait calls in nobody if nothing of the row goes back.
+ * BROKEN 1: nobody watches those who are at a row.
  * BROKEN 2: who has to wait is still counted.
  * BROKEN 3: one who takes calls in nobody for the rest.
  */
@@ -34,26 +36,36 @@
 #define BRIEF 1
 #define COLD  2 /* taken to be brief */
 #define WAITS 3
+#define HANGS 4 /* taken to be brief */
 
-#define may_be_brief(request) (request == BRIEF || request == COLD)
+#define may_be_brief(request) (request == BRIEF || request == COLD || request == HANGS)
+/* asyncring__pool_brief_suffice */
+#define suffice(workers)      (queued > 0 && queued <= (workers) * ROW && may_be_brief(queue[0]))
 
 byte queue[REQUESTS]
-byte queued, coming, rows
+byte queued, coming, rows, hanging
+byte watcher = WORKERS /* who: none */
 bool told[WORKERS], idle[WORKERS]
 
 inline call_in()
 {
 	if
-	:: queued <= coming
-	:: queued > coming && coming + rows > 0 && queued <= (coming + rows) * ROW &&
-	   may_be_brief(queue[0])
+	:: queued <= coming || suffice(coming)
+#if BROKEN == 1
+	:: queued > coming && !suffice(coming) && suffice(coming + rows)
+#else
+	:: queued > coming && !suffice(coming) && suffice(coming + rows) && watcher != WORKERS
+#endif
 	:: else ->
 		i = 0
 		do
 		:: i < WORKERS && idle[i] ->
 			idle[i] = false
 			told[i] = true
-			coming++
+			if
+			:: suffice(coming + rows) -> watcher = i
+			:: else -> coming++
+			fi
 			break
 		:: i < WORKERS && !idle[i] -> i++
 		:: i == WORKERS -> break
@@ -100,11 +112,7 @@ inline part(back)
 		fi
 		if
 		:: back != NONE -> put_back(back); call_in()
-#if BROKEN == 1
-		:: else
-#else
 		:: else -> call_in()
-#endif
 		fi
 		back = NONE
 	}
@@ -119,6 +127,7 @@ proctype submitter()
 		:: d_step { queue[queued] = BRIEF; queued++; call_in() }
 		:: d_step { queue[queued] = COLD; queued++; call_in() }
 		:: d_step { queue[queued] = WAITS; queued++; call_in() }
+		:: d_step { queue[queued] = HANGS; queued++; call_in() }
 		:: break
 		fi
 	}
@@ -130,7 +139,13 @@ proctype worker(byte me)
 	bool sleeps, back /* from a row that was all carried out: still counted */
 
 end:	do
-	:: d_step { told[me] -> told[me] = false; coming-- }
+	:: d_step {
+		told[me] -> told[me] = false
+		if
+		:: watcher == me -> watcher = WORKERS
+		:: else -> coming--
+		fi
+	   }
 		do
 		:: d_step {
 			if
@@ -162,8 +177,10 @@ end:	do
 			if
 			:: first == WAITS -> goto stuck
 			:: first == COLD -> part(second); goto stuck
+			:: first == HANGS -> goto hangs
 			:: first == BRIEF && second == NONE -> back = true
 			:: first == BRIEF && second == COLD -> second = NONE; part(second); goto stuck
+			:: first == BRIEF && second == HANGS -> goto hangs
 			:: first == BRIEF && second == BRIEF ->
 				if
 				:: back = true
@@ -175,6 +192,7 @@ end:	do
 			second = NONE
 		od
 	od
+hangs:	hanging++
 stuck:	skip
 }
 
@@ -192,5 +210,6 @@ init
 	timeout
 	assert(queued == 0)
 	assert(coming == 0)
-	assert(rows == 0)
+	assert(rows == hanging)
+	assert(watcher == WORKERS)
 }

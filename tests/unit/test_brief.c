@@ -7,6 +7,7 @@
  */
 #include "support.h"
 
+#include <linux/futex.h>
 #include <sys/eventfd.h>
 
 #include "clock.h"
@@ -33,16 +34,19 @@ static struct seen seen[SEEN_MAX];
 static _Atomic unsigned calls;
 static _Atomic long cold; /* the block that is not cached, -1: none */
 static struct support_gate gate;
-/* If closed, workers stand here before they read: the cold block, or while they try the first. */
-static _Atomic bool cold_closed, try_closed;
-static _Atomic unsigned held_cold, held_trying;
+/*
+ * If closed, workers stand here before they read: the cold block, or while they try the first; or
+ * when they are about to watch.
+ */
+static _Atomic bool cold_closed, try_closed, watch_closed;
+static _Atomic unsigned held_cold, held_trying, held_watching;
 static _Atomic bool opens_gate; /* when the waiter has tried in vain */
 
 static void stand(_Atomic bool *closed, _Atomic unsigned *held)
 {
 	atomic_fetch_add(held, 1);
 	while (atomic_load(closed))
-		sched_yield();
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
 static bool read_call(const struct support_transfer *transfer, long *result)
@@ -54,7 +58,7 @@ static bool read_call(const struct support_transfer *transfer, long *result)
 	call->by_waiter = support_thread_id() == getpid();
 	call->tail = __atomic_load_n(ring.cq.ktail, __ATOMIC_ACQUIRE);
 	call->block = transfer->offset / BLOCK;
-	if (call->nowait && !call->by_waiter && atomic_load(&try_closed))
+	if (call->nowait && !call->by_waiter && !call->block && atomic_load(&try_closed))
 		stand(&try_closed, &held_trying);
 	if (call->block != atomic_load(&cold)) {
 		*result = support_transfer_part(transfer, BLOCK);
@@ -70,12 +74,22 @@ static bool read_call(const struct support_transfer *transfer, long *result)
 	return true;
 }
 
+static bool is_watch(const long arguments[6])
+{
+	const struct timespec *timeout = (const struct timespec *)arguments[3];
+
+	return arguments[1] == FUTEX_WAIT && timeout && !timeout->tv_sec &&
+	       timeout->tv_nsec == LOOK_NS;
+}
+
 static bool hook(long number, const long arguments[6], long *result)
 {
 	struct support_transfer transfer = {0};
 
 	if (number == SYS_fsync)
 		support_gate_pass(&gate, number);
+	if (number == SYS_futex && is_watch(arguments) && atomic_load(&watch_closed))
+		stand(&watch_closed, &held_watching);
 	return support_transfer(number, arguments, &transfer) && read_call(&transfer, result);
 }
 
@@ -249,23 +263,31 @@ static void who_travels_in_a_row_is_running(void **state)
 	pthread_mutex_unlock(&asyncring__pool.lock);
 }
 
-/* It will be back at once. */
-static void a_row_going_on_needs_no_other_worker(void **state)
+/*
+ * It will be back at once, and if it is not, because it stands in the copy, somebody watches who
+ * then takes from the queue.
+ */
+static void a_row_going_on_is_watched(void **state)
 {
 	(void)state;
 	atomic_store(&asyncring__waiters_only_wait, true);
 	atomic_store(&try_closed, true);
+	atomic_store(&watch_closed, true);
 	queue_reads(0, 1);
 	assert_int_equal(asyncring_submit(&ring), 1);
 	assert_true(support_eventually(reached_one, &held_trying));
 	queue_reads(1, 4);
 	assert_int_equal(asyncring_submit(&ring), 4);
+	assert_true(support_eventually(reached_one, &held_watching));
 	pthread_mutex_lock(&asyncring__pool.lock);
-	assert_int_equal(asyncring__pool.count[POOL_BOUNDED], 1);
+	assert_int_equal(asyncring__pool.count[POOL_BOUNDED], 2);
 	assert_int_equal(asyncring__pool.queued[POOL_BOUNDED], 4);
+	assert_non_null(asyncring__pool.watcher);
 	pthread_mutex_unlock(&asyncring__pool.lock);
+	atomic_store(&watch_closed, false);
+	collect(1, 4, 0);
 	atomic_store(&try_closed, false);
-	collect(0, 5, 0);
+	collect(0, 1, 0);
 }
 
 /* It will not after all, and calls in another before it sleeps. */
@@ -391,8 +413,8 @@ static int begin(void **state)
 	(void)state;
 	atomic_store(&asyncring__waiters_only_wait, false);
 	atomic_store(&cold, -1);
-	calls = held_cold = held_trying = 0;
-	cold_closed = try_closed = opens_gate = false;
+	calls = held_cold = held_trying = held_watching = 0;
+	cold_closed = try_closed = watch_closed = opens_gate = false;
 	asyncring__clock_hook = time_stands;
 	memset(buffer, 0, sizeof(buffer));
 	return asyncring_queue_init(ENTRIES, &ring, 0);
@@ -436,7 +458,7 @@ int main(void)
 		TEST(who_has_to_wait_ends_the_row),
 		TEST(time_ends_the_row),
 		TEST(who_travels_in_a_row_is_running),
-		TEST(a_row_going_on_needs_no_other_worker),
+		TEST(a_row_going_on_is_watched),
 		TEST(a_row_that_has_to_wait_calls_in_another),
 		TEST(who_is_about_to_wait_tries_first),
 		TEST(it_completes_as_asynchronous),
