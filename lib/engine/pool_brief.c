@@ -26,8 +26,8 @@
  * who takes from the queue, calls in another if something is left (tests/models/call_in.pml). But
  * an attempt may take any time: the memory that is read into may have to be fetched, from a device
  * or by a program (userfaultfd). So what counts on those who are at a row is watched meanwhile
- * (pool_worker.c), and one who has watched for LOOK_NS takes from the queue itself. Only those
- * that travel in such a row wait for it.
+ * (pool_worker.c), and one who has seen nothing taken for LOOK_NS takes from the queue itself. Only
+ * those that travel in such a row wait for it.
  *
  * Those that travel with the worker's current request are its company, and count as running, as in
  * pool_merge.c. pool.lock guards the way out of the queue and back, worker.lock the company.
@@ -103,9 +103,10 @@ unsigned asyncring__pool_gather_brief(struct worker *worker, struct request *req
 		requests[count++] = next;
 	}
 	lock_release(&worker->lock);
-	pool.taken[POOL_BOUNDED] += count - 1;
-	if (!worker->guest)
+	if (!worker->guest) {
+		pool.taken[POOL_BOUNDED] += count - 1;
 		pool.brief++;
+	}
 	return count;
 }
 

@@ -232,10 +232,8 @@ bool asyncring__guest_work(struct guest *guest, bool willing)
 		return false;
 	pthread_mutex_lock(&pool.lock);
 	request = willing ? choose(guest) : NULL;
-	if (request) {
+	if (request)
 		asyncring__pool_unqueue(request);
-		pool.taken[POOL_BOUNDED]++;
-	}
 	if (guest->held)
 		wakes = call_in(wake);
 	guest->held = false;

@@ -75,7 +75,7 @@ struct pool_state {
 	unsigned queued[2];	/* requests in the queues */
 	unsigned reserved[2];	/* requests on their way to them */
 	unsigned coming[2];	/* workers that will look into the queues without being told */
-	unsigned taken[2];	/* requests taken from the queues, ever */
+	unsigned taken[2];	/* requests that workers took from the queues, ever */
 	unsigned limit[2];	/* 0: not yet determined */
 	bool bounded_limit_set; /* by the application */
 	uint32_t order;		/* of the next request: request.pool_order */

@@ -181,7 +181,7 @@ static void get_up(struct worker *worker)
 		worker->coming = false;
 		pool.coming[worker->kind]--;
 	}
-	/* Told to watch those who are at a row, it does not join them before it has done so. */
+	/* Who watches those that are at a row does not join them while they take from the queue. */
 	worker->only_watches =
 		pool.watcher == worker &&
 		asyncring__pool_brief_suffice(worker->kind, pool.coming[worker->kind] + pool.brief);
@@ -225,8 +225,12 @@ static bool sleep_until_signalled(struct worker *worker)
 	list_append(watch ? pool.idle[kind].next : &pool.idle[kind], &worker->idle_node);
 	told = sleep_for(worker, watch ? &look_time : &idle_time);
 	if (!told && watch) {
+		/* While others take from the queue it may go on watching. */
+		bool moves = pool.taken_before_watch != pool.taken[POOL_BOUNDED];
+
 		asyncring__pool_look();
-		pool.watcher = NULL;
+		if (!moves)
+			pool.watcher = NULL;
 	}
 	get_up(worker);
 	return told || watch || !may_leave(kind);
