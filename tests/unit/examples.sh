@@ -9,6 +9,7 @@
 set -u
 export LC_ALL=C
 
+source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 programs=$1
 [ -x "$programs/examples/arcp" ] && programs=$programs/examples
 programs=$(cd "$programs" && pwd)
@@ -421,6 +422,16 @@ if [ -x "$aruv" ]; then
 else
 	skip "it has not been built"
 fi
+
+test="scripts tell their usage"
+for script in examples/demo docs/render; do
+	succeeds "$source_dir/$script" --help
+	grep -q "^usage: $script" output || fail "$script --help: $(cat output)"
+	complains 2 "usage: $script" "$source_dir/$script" --nonsense
+	complains 2 "usage: $script" "$source_dir/$script" one two
+done
+complains 2 "usage: tests/run-clients" "$source_dir/tests/run-clients" --preset
+[ -e "$source_dir/--help" ] || [ -e --help ] && fail "a directory of that name is made"
 
 if [ $failures -gt 0 ]; then
 	echo "$failures checks failed"
