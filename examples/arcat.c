@@ -4,6 +4,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,8 +41,12 @@ static int cat(struct asyncring *ring, int fd)
 int main(int argc, char **argv)
 {
 	struct asyncring ring;
-	int status = asyncring_queue_init(1, &ring, 0);
+	int status;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return puts("Usage: arcat [FILE]...\n"
+			    "Writes files to standard output; - or none is standard input.") < 0;
+	status = asyncring_queue_init(1, &ring, 0);
 	if (status < 0)
 		errx(1, "cannot set up a ring: %s", strerror(-status));
 	for (int i = 1; i < argc || i == 1; i++) {

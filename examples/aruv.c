@@ -243,16 +243,25 @@ static int count(char **names, unsigned many, bool shows_progress)
 	return complete ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void usage(FILE *stream)
+{
+	fputs("Usage: aruv [-p] FILE...\n"
+	      "Counts the lines and bytes of files; -p says ten times a second how far it is.\n",
+	      stream);
+}
+
 int main(int argc, char **argv)
 {
 	bool shows_progress = argc > 1 && strcmp(argv[1], "-p") == 0;
 	int first = shows_progress ? 2 : 1;
 
 	report_open("aruv", NULL);
+	if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
+		usage(stdout);
+		return EXIT_SUCCESS;
+	}
 	if (first >= argc || argv[first][0] == '-') {
-		fputs("Usage: aruv [-p] FILE...\n"
-		      "Counts the lines and bytes of files; -p says ten times a second how far it is.\n",
-		      stderr);
+		usage(stderr);
 		return EXIT_FAILURE;
 	}
 	return count(argv + first, (unsigned)(argc - first), shows_progress);

@@ -174,7 +174,8 @@ static void draw(void)
 	double done = work((double)bar.files, (double)bar.bytes);
 	double total = work((double)bar.files_total, (double)bar.bytes_total);
 	double share = total > 0 && done < total ? done / total : 1;
-	char text[160], line[COLUMNS_MAX + sizeof(text)], cells[COLUMNS_MAX + 1];
+	char text[160], cells[COLUMNS_MAX + 1],
+		line[sizeof("100% [] ") + COLUMNS_MAX + sizeof(text)];
 	size_t room = columns() - sizeof("100% "), used, width, full;
 
 	used = numbers(text, sizeof(text), room, total - done);

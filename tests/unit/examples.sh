@@ -423,6 +423,13 @@ else
 	skip "it has not been built"
 fi
 
+test="programs tell their usage"
+for program in arcat arcp arsum arecho aruv arhttpd; do
+	[ -x "$programs/$program" ] || continue
+	succeeds "$programs/$program" --help
+	head -n 1 output | grep -q "^Usage: $program" || fail "$program: $(head -n 1 output)"
+done
+
 test="scripts tell their usage"
 for script in examples/demo docs/render; do
 	succeeds "$source_dir/$script" --help
