@@ -24,9 +24,15 @@
 static void list(struct run *run)
 {
 	puts("Engines:");
-	for (unsigned i = 0; bench_engines[i]; i++)
-		printf("  %-22s %s\n", bench_engines[i]->name,
-		       bench_engines[i]->absent ? bench_engines[i]->absent : "");
+	for (unsigned i = 0; bench_engines[i]; i++) {
+		const struct engine *engine = bench_engines[i];
+		bool floor = strcmp(engine->name, ENGINE_FLOOR) == 0;
+
+		printf("  %-22s %s\n", engine->name,
+		       engine->absent ? engine->absent
+		       : floor	      ? "no peer: the bare system calls that asyncring makes"
+				      : "");
+	}
 	puts("Workloads:");
 	for (const struct workload *workload = bench_workloads; workload->name; workload++)
 		printf("  %-22s %s\n", workload->name, workload->title);
@@ -286,17 +292,43 @@ static void carry_out(struct run *run)
 	run->foreign = foreign_share(&before, &after);
 }
 
-/* What would only come out at the end of a long run, or make it an empty one. */
-static bool sensible(const struct run *run)
+static bool anything_matches(const struct run *run)
+{
+	const struct options *options = run->options;
+
+	if (run->column_count && run->row_count + run->curve_count + run->fact_count)
+		return true;
+	fprintf(stderr, "asyncring-bench: nothing matches '%s' (see --list)\n",
+		run->column_count ? options->workloads : options->engines);
+	return false;
+}
+
+/* There is at least one engine for one of the workloads, curves and facts. */
+static bool anything_applies(const struct run *run)
+{
+	unsigned steps = bench_curves_steps(run) + bench_scaling_steps(run);
+
+	for (unsigned r = 0; r < run->row_count; r++)
+		steps += applicable(run, &run->rows[r]);
+	if (steps)
+		return true;
+	for (unsigned i = 0; i < run->column_count; i++) {
+		if (run->columns[i].absent)
+			fprintf(stderr, "asyncring-bench: engine %s is absent: %s\n",
+				run->columns[i].engine->name, run->columns[i].reason.text);
+	}
+	fprintf(stderr,
+		"asyncring-bench: nothing to measure: none of '%s' that is here does any of '%s'\n",
+		run->options->engines, run->options->workloads);
+	return false;
+}
+
+/* What would only come out at the end of a long run. */
+static bool places_are_there(const struct run *run)
 {
 	const struct options *options = run->options;
 	FILE *json;
 
-	if (!run->column_count || !(run->row_count + run->curve_count + run->fact_count)) {
-		fprintf(stderr, "asyncring-bench: nothing matches '%s' (see --list)\n",
-			run->column_count ? options->workloads : options->engines);
-		return false;
-	}
 	if (access(options->directory, W_OK | X_OK)) {
 		fprintf(stderr, "asyncring-bench: %s: %s\n", options->directory, strerror(errno));
 		return false;
@@ -353,7 +385,11 @@ int main(int argc, char **argv)
 	choose_rows(run);
 	bench_curves_choose(run);
 	bench_scaling_choose(run);
-	if (sensible(run)) {
+	if (!anything_matches(run)) {
+		status = 2;
+	} else if (!anything_applies(run)) {
+		status = 1;
+	} else if (places_are_there(run)) {
 		carry_out(run);
 		status = report(run) && complete(run) ? 0 : 1;
 	}

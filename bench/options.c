@@ -43,7 +43,8 @@ static const char help[] =
 	"\n"
 	"Every engine's data is verified before it is timed; one that fails, or gives a short\n"
 	"result, loses that cell of the table. Exit status: 0 when all cells that apply have\n"
-	"figures, 1 when some have not, 2 for a command line that cannot be carried out.\n";
+	"figures, 1 when some have not or none applies, 2 for a command line that cannot be carried\n"
+	"out.\n";
 
 bool bench_options_choose(const char *globs, const char *name)
 {

@@ -65,7 +65,8 @@ static json_t *fact_json(const struct fact *fact)
 	add_text(json, "name", fact->name);
 	add_text(json, "title", fact->title);
 	add_text(json, "unit", fact->unit);
-	json_object_set_new(json, "value", json_real(bench_values_median(&fact->values)));
+	if (fact->values.count)
+		json_object_set_new(json, "value", json_real(bench_values_median(&fact->values)));
 	json_object_set_new(json, "rounds", rounds_json(&fact->values));
 	if (fact->limited)
 		json_object_set_new(json, "limit", json_real(fact->limit));

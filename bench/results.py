@@ -108,6 +108,13 @@ def noisy(workload, figure, other):
     return spread(ratios(workload, figure, other)) > NOISY
 
 
+def straddles(workload, figure, other, limit):
+    """Whether it is noisy, and the middle half of its rounds has the limit in it: nobody knows."""
+    ordered = sorted(ratios(workload, figure, other))
+    end = len(ordered) // 4
+    return noisy(workload, figure, other) and ordered[end] <= limit < ordered[-1 - end]
+
+
 def ratio_to_best(workload, figure):
     """The largest of our ratios to the peers, or None."""
     return ratio(workload, figure, best_peer(workload, figure))

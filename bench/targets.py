@@ -22,11 +22,25 @@ class Target:
         self.against = against
         self.figure = figure
 
-    def measured(self, workload):
+    def peer(self, workload):
+        """The one to which our ratio is the largest, or None."""
         if self.against == BEST:
-            return results.ratio_to_best(workload, self.figure)
-        ratios = [results.ratio(workload, self.figure, peer) for peer in self.against.split()]
-        return max((ratio for ratio in ratios if ratio is not None), default=None)
+            return results.best_peer(workload, self.figure)
+        there = [peer for peer in self.against.split()
+                 if results.ratio(workload, self.figure, peer) is not None]
+        return max(there, key=lambda peer: results.ratio(workload, self.figure, peer), default=None)
+
+    def standing(self, name, workload):
+        """Of the workload of this name, which is None where the result has no such row."""
+        what = f"{FIGURES[self.figure]}, to {self.of_best()}"
+        peer = self.peer(workload) if workload else None
+        value = results.ratio(workload, self.figure, peer) if peer else None
+        if value is None:
+            return Standing(name, what, self.limit, None)
+        # As it is shown, and as the figures to reach are given: in hundredths.
+        return Standing(name, what, self.limit, round(value, 2),
+                        results.noisy(workload, self.figure, peer),
+                        results.straddles(workload, self.figure, peer, self.limit))
 
     def of_best(self):
         return self.against if self.against == BEST else self.against.replace(" ", ", ")
@@ -53,28 +67,37 @@ TARGETS = [
 
 
 class Standing:
-    """A target's figure in one workload, or a single figure."""
+    """
+    A target's figure in one workload, or a single figure; None where it was not measured. It is
+    unsure where the limit lies within the noise.
+    """
 
-    def __init__(self, workload, what, limit, value):
+    def __init__(self, workload, what, limit, value, noisy=False, unsure=False):
         self.workload = workload
         self.what = what
         self.limit = limit
         self.value = value
+        self.noisy = noisy
+        self.unsure = unsure
+
+    @property
+    def measured(self):
+        return self.value is not None
 
     @property
     def reached(self):
-        return self.value <= self.limit
+        return self.measured and not self.unsure and self.value <= self.limit
+
+    @property
+    def missed(self):
+        return self.measured and not self.unsure and self.value > self.limit
 
 
 def ratios(result):
     by_name = {workload["name"]: workload for workload in result["workloads"]}
     for target in TARGETS:
         for name in target.workloads:
-            value = target.measured(by_name[name]) if name in by_name else None
-            if value is not None:
-                # As it is shown, and as the figures to reach are given: in hundredths.
-                yield Standing(name, f"{FIGURES[target.figure]}, to {target.of_best()}",
-                               target.limit, round(value, 2))
+            yield target.standing(name, by_name.get(name))
 
 
 def most(result, of_cell, wanted=lambda workload: True):
@@ -89,20 +112,25 @@ def single_figures(result):
     # Timers are armed once: there is nothing steady about them.
     allocations = most(result, lambda cell: cell.get("allocations_per_operation"),
                        lambda workload: not workload["name"].startswith("timer-"))
-    if allocations:
-        yield Standing(allocations[1], "heap allocations per operation, the most of all rows", 0,
-                       round(allocations[0], 4))
+    value, name = allocations or (None, "–")
+    yield Standing(name, "heap allocations per operation, the most of all rows but timers", 0,
+                   None if value is None else round(value, 4))
     threads = most(result, lambda cell: max(one["threads_idle"] for one in cell["rounds"]),
                    lambda workload: workload["name"].startswith("cached-") and
                    "sqpoll" not in workload["name"])
-    if threads:
-        yield Standing(threads[1], "threads of a ring with only cached reads", 0, threads[0])
+    value, name = threads or (None, "cached-*")
+    yield Standing(name, "threads of a ring with only cached reads", 0, value)
     for fact in result.get("facts", []):
         if "limit" in fact:
             what = ", ".join(filter(None, [fact["title"], fact["unit"]]))
-            yield Standing(fact["name"], what, fact["limit"], fact["value"])
+            yield Standing(fact["name"], what, fact["limit"], value_of(fact))
+
+
+def value_of(fact):
+    """None where it was not measured."""
+    return fact.get("value") if fact["rounds"] else None
 
 
 def standings(result):
-    """What the result tells of each; of what was not measured, nothing."""
+    """What the result tells of each."""
     return list(ratios(result)), list(single_figures(result))

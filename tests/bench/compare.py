@@ -144,7 +144,14 @@ class Compare(unittest.TestCase):
         twice = {e: 2 * t for e, t in PEERS.items()}
         after = result({"reads": {"asyncring": 1800, **twice},
                         "nops": {"asyncring": 50, "io_uring": 200}})
-        self.assertEqual(self.ours(before, after, "nops")["asyncring"], "0.50<")
+        self.assertEqual(self.ours(before, after, "nops")["asyncring"], "0.50?")
+
+    def test_runs_under_other_loads_prove_nothing(self):
+        before = result({"reads": {"asyncring": 900, **PEERS}})
+        after = {**result({"reads": {"asyncring": 450, **PEERS}}), "cpu_share_of_others": 0.3}
+        rows, summary = self.compared(before, after)
+        self.assertEqual(rows["Time"]["reads"]["asyncring"], "0.50?")
+        self.assertIn("Time: no telling, as the loads of the two runs differ", summary)
 
     def test_a_device_that_is_slower_is_no_change(self):
         twice = {e: 2 * t for e, t in PEERS.items()}

@@ -74,6 +74,31 @@ class Definition(unittest.TestCase):
         self.assertIsNone(results.ratio_to_best(row, "time"))
 
 
+class Noise(unittest.TestCase):
+    def standing(self, *ours):
+        row = workload(cell("asyncring", *ours), cell("sync", *[100] * len(ours)),
+                       name="tmpfs-read-d32")
+        ratios, _ = targets.standings({"workloads": [row]})
+        return row, next(one for one in ratios if one.measured)
+
+    def test_a_limit_within_it_is_neither_reached_nor_missed(self):
+        row, standing = self.standing(80, 85, 99, 120, 130)
+        self.assertTrue(standing.noisy and standing.unsure)
+        self.assertFalse(standing.reached or standing.missed)
+        self.assertTrue(results.straddles(row, "time", "sync", 0.95))
+        self.assertFalse(results.straddles(row, "time", "sync", 0.84))
+
+    def test_beside_it_they_are(self):
+        _, standing = self.standing(50, 60, 70, 80, 90)
+        self.assertTrue(standing.noisy and standing.reached)
+        _, standing = self.standing(110, 120, 130, 150, 190)
+        self.assertTrue(standing.noisy and standing.missed)
+
+    def test_without_it_they_are(self):
+        _, standing = self.standing(97, 98, 99, 101, 102)
+        self.assertTrue(standing.reached and not standing.noisy)
+
+
 class Floor(unittest.TestCase):
     def test_it_is_no_peer(self):
         row = workload(cell("asyncring", 120), cell("sync", 100), cell("floor", 80))
@@ -85,9 +110,11 @@ class Floor(unittest.TestCase):
     def test_it_is_in_no_figure_to_reach(self):
         row = workload(cell("asyncring", 120), cell("libaio", 100), cell("floor", 80))
         ratios, _ = targets.standings({"workloads": [row]})
-        self.assertEqual([standing.value for standing in ratios], [1.2, 1.2])
+        self.assertEqual([one.value for one in ratios if one.measured], [1.2, 1.2])
         row = workload(cell("asyncring", 120), cell("floor", 80))
-        self.assertEqual(targets.standings({"workloads": [row]})[0], [])
+        ratios, singles = targets.standings({"workloads": [row]})
+        self.assertFalse(any(one.measured or one.reached or one.missed for one in ratios))
+        self.assertFalse(singles[0].measured)
 
 
 class Program(unittest.TestCase):
