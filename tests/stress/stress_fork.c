@@ -13,8 +13,7 @@
 /*
  * The sanitizers' allocators take no part in fork() (gcc 12's and clang 14's at least): if another
  * thread is just inside one, the child's next calloc() sleeps on its lock and never comes back.
- * What fork() does to the library is looked at under them by unit-rule_9_fork, whose other threads
- * are at rest then.
+ * What fork() does to the library is looked at under them by unit-rule_9_fork.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZER
