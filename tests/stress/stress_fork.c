@@ -8,20 +8,8 @@
  */
 #include <sys/wait.h>
 
+#include "fork_allocator.h"
 #include "stress.h"
-
-/*
- * The sanitizers' allocators take no part in fork() (gcc 12's and clang 14's at least): if another
- * thread is just inside one, the child's next calloc() sleeps on its lock and never comes back.
- * What fork() does to the library is looked at under them by unit-rule_9_fork.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER
-#endif
-#endif
 
 enum { THREADS = 4, CHILDREN = 60, CHILD_SECONDS = 10 };
 
@@ -168,9 +156,6 @@ int main(void)
 		cmocka_unit_test(children_and_parent_do_not_disturb_each_other),
 	};
 
-#ifdef SANITIZER
-	puts("skipped: the sanitizer's allocator does not survive a fork amid allocations");
-	return 77;
-#endif
+	fork_allocator_take_part();
 	return stress_run(tests);
 }
