@@ -9,35 +9,25 @@
  * that must not block, and only if it had to, one that may; and of transfers that each carry on
  * where the one before ends, one call with the vectors of all, one for buffers that adjoin.
  */
-#include <errno.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
-#include "engine.h"
+#include "immediate.h"
 
 /* As many as asyncring takes together. */
 #define RUN_MAX 64U
 
-struct floor_engine {
-	bool in_memory; /* the file is */
-	unsigned count;
-	struct completion completions[];
-};
-
 static int floor_open(void **state, const struct engine_setup *setup)
 {
-	struct floor_engine *engine;
+	int error = bench_immediate_open(state, setup);
 	struct statfs system;
 
-	engine = calloc(1, sizeof(*engine) + setup->depth * sizeof(engine->completions[0]));
-	if (!engine)
-		return -ENOMEM;
-	engine->in_memory = setup->descriptor_count && !fstatfs(setup->descriptors[0], &system) &&
-			    system.f_type == TMPFS_MAGIC;
-	*state = engine;
+	if (error)
+		return error;
+	((struct immediate *)*state)->in_memory = setup->descriptor_count &&
+						  !fstatfs(setup->descriptors[0], &system) &&
+						  system.f_type == TMPFS_MAGIC;
 	return 0;
 }
 
@@ -51,30 +41,13 @@ static ssize_t read_cached(const struct operation *operation)
 		       RWF_NOWAIT);
 }
 
-static ssize_t transfer(const struct operation *operation)
-{
-	off_t offset = (off_t)operation->offset;
-
-	switch (operation->kind) {
-	case OPERATION_READ:
-		return pread(operation->fd, operation->buffer, operation->length, offset);
-	case OPERATION_READV:
-		return preadv(operation->fd, operation->iovecs, (int)operation->iovec_count,
-			      offset);
-	default:
-		return pwrite(operation->fd, operation->buffer, operation->length, offset);
-	}
-}
-
-static int carry_out(const struct floor_engine *engine, const struct operation *operation)
+static int carry_out(const struct immediate *engine, const struct operation *operation)
 {
 	ssize_t result = -1;
 
 	if (!engine->in_memory && operation->kind != OPERATION_WRITE)
 		result = read_cached(operation);
-	if (result != (ssize_t)operation->length)
-		result = transfer(operation);
-	return result < 0 ? -errno : (int)result;
+	return result == (ssize_t)operation->length ? (int)result : bench_carry_out(operation);
 }
 
 /* How many of them are one row of blocks. */
@@ -91,7 +64,7 @@ static unsigned run_length(struct operation *const *batch, unsigned count)
 }
 
 /* Returns how many of them that has done. */
-static unsigned carry_out_run(const struct floor_engine *engine, struct operation *const *run,
+static unsigned carry_out_run(const struct immediate *engine, struct operation *const *run,
 			      unsigned length)
 {
 	int flags = engine->in_memory ? 0 : RWF_NOWAIT;
@@ -120,7 +93,7 @@ static unsigned carry_out_run(const struct floor_engine *engine, struct operatio
 /* What a run has not reached is carried out by itself. */
 static int floor_submit(void *state, struct operation *const *batch, unsigned count)
 {
-	struct floor_engine *engine = state;
+	struct immediate *engine = state;
 	unsigned i = 0;
 
 	while (i < count) {
@@ -139,29 +112,12 @@ static int floor_submit(void *state, struct operation *const *batch, unsigned co
 	return 0;
 }
 
-static int floor_reap(void *state, unsigned at_least, struct completion *completions)
-{
-	struct floor_engine *engine = state;
-	unsigned count = engine->count;
-
-	(void)at_least;
-	for (unsigned i = 0; i < count; i++)
-		completions[i] = engine->completions[i];
-	engine->count = 0;
-	return (int)count;
-}
-
-static void floor_close(void *state)
-{
-	free(state);
-}
-
 const struct engine bench_engine_floor = {
 	.name = ENGINE_FLOOR,
 	.supported =
 		SUPPORTS(OPERATION_READ) | SUPPORTS(OPERATION_WRITE) | SUPPORTS(OPERATION_READV),
 	.open = floor_open,
 	.submit = floor_submit,
-	.reap = floor_reap,
-	.close = floor_close,
+	.reap = bench_immediate_reap,
+	.close = bench_immediate_close,
 };

@@ -6,6 +6,8 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "core/hint.h"
+
 enum { PATIENCE_SECONDS = 20 };
 
 unsigned support_slowness(void)
@@ -245,6 +247,16 @@ bool support_on_tmpfs(const char *directory)
 	struct statfs status;
 
 	return !statfs(directory, &status) && status.f_type == TMPFS_MAGIC;
+}
+
+bool support_on_a_device(void)
+{
+	int probe = support_file("/tmp", 1);
+	struct hint hint;
+	int error = asyncring__hint_learn(probe, &hint);
+
+	close(probe);
+	return !error && hint.local && hint.kind == FILE_CACHED;
 }
 
 /* ---- reads and writes in a hook ---- */

@@ -98,6 +98,9 @@ bool support_content(const unsigned char *buffer, size_t length, size_t offset);
 /* Is @directory on tmpfs? */
 bool support_on_tmpfs(const char *directory);
 
+/* Are files in /tmp on a device, cached, and tried with RWF_NOWAIT first? */
+bool support_on_a_device(void);
+
 /*
  * A read or a write at an offset as a sys hook sees it, whichever of the calls for one buffer or
  * for several it is. Not to be copied.

@@ -438,17 +438,6 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Elsewhere RWF_NOWAIT is not what is tried. */
-static bool on_a_device(void)
-{
-	int probe = support_file("/tmp", 1);
-	struct hint hint;
-	int error = asyncring__hint_learn(probe, &hint);
-
-	close(probe);
-	return !error && hint.local && hint.kind == FILE_CACHED;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -468,7 +457,8 @@ int main(void)
 		TEST(what_would_wait_goes_back),
 	};
 
-	if (!on_a_device())
+	/* Elsewhere RWF_NOWAIT is not what is tried. */
+	if (!support_on_a_device())
 		return 77;
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -833,17 +833,6 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Where files are elsewhere, or in memory, waiters do not work. */
-static bool on_a_device(void)
-{
-	int probe = support_file("/tmp", 1);
-	struct hint hint;
-	int error = asyncring__hint_learn(probe, &hint);
-
-	close(probe);
-	return !error && hint.local && hint.kind == FILE_CACHED;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -875,7 +864,8 @@ int main(void)
 		TEST(many_threads_on_one_ring),
 	};
 
-	if (!on_a_device())
+	/* Where files are elsewhere, or in memory, waiters do not work. */
+	if (!support_on_a_device())
 		return 77;
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

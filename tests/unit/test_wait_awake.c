@@ -82,12 +82,18 @@ static void arm(struct asyncring *ring)
 	assert_true(asyncring_submit(ring) > 0);
 }
 
-/* Wait once. The event comes at look @at, or NEVER: in a sleep of @sleep_ns. */
-static int wait_for_event(struct asyncring *ring, int at, int64_t sleep_ns)
+/* Count from here. The event comes at look @at, or NEVER: in a sleep of @sleep_ns. */
+static void expect_event(int at, int64_t sleep_ns)
 {
 	play.looks = play.sleeps = 0;
 	play.comes_at_look = at;
 	play.sleep_ns = sleep_ns;
+}
+
+/* Wait once. */
+static int wait_for_event(struct asyncring *ring, int at, int64_t sleep_ns)
+{
+	expect_event(at, sleep_ns);
 	return asyncring_enter((unsigned)ring->ring_fd, 0, 1, ASYNCRING_ENTER_GETEVENTS, NULL);
 }
 
@@ -223,16 +229,13 @@ static void a_time_limit_that_is_near_is_slept(void **state)
 	begin(&ring);
 	sleep_shortly(&ring, SPIN_WANTED_MIN);
 	arm(&ring);
-	play.looks = play.sleeps = 0;
-	play.comes_at_look = NEVER;
-	play.sleep_ns = SHORT;
+	expect_event(NEVER, SHORT);
 	assert_int_equal(asyncring_wait_cqe_timeout(&ring, &cqe, &near), 0);
 	assert_int_equal(play.looks, 0);
 	assert_int_equal(play.sleeps, 1);
 	take_event(&ring);
 	arm(&ring);
-	play.looks = play.sleeps = 0;
-	play.comes_at_look = 3;
+	expect_event(3, SHORT);
 	assert_int_equal(asyncring_wait_cqe_timeout(&ring, &cqe, &far), 0);
 	assert_int_equal(play.looks, 3);
 	assert_int_equal(play.sleeps, 0);
@@ -249,17 +252,24 @@ static void expect_own_mask(const sigset_t *before)
 		assert_int_equal(sigismember(&now, number), sigismember(before, number));
 }
 
-static void a_signal_while_awake_ends_the_wait(void **state)
+/* The next wait stays awake; SIGUSR1 is handled. *@mask: the thread's own. */
+static void begin_handling(struct asyncring *ring, sigset_t *mask)
 {
 	struct sigaction action = {.sa_handler = handle};
+
+	begin(ring);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, mask), 0);
+	sleep_shortly(ring, SPIN_WANTED_MIN);
+}
+
+static void a_signal_while_awake_ends_the_wait(void **state)
+{
 	struct asyncring ring;
 	sigset_t mask;
 
 	(void)state;
-	begin(&ring);
-	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
-	sleep_shortly(&ring, SPIN_WANTED_MIN);
+	begin_handling(&ring, &mask);
 	arm(&ring);
 	play.signal_at_look = 3;
 	assert_int_equal(wait_for_event(&ring, NEVER, SHORT), -EINTR);
@@ -281,15 +291,11 @@ static void a_signal_while_awake_ends_the_wait(void **state)
 
 static void a_signal_beside_the_event_is_handled_on_the_way_out(void **state)
 {
-	struct sigaction action = {.sa_handler = handle};
 	struct asyncring ring;
 	sigset_t mask;
 
 	(void)state;
-	begin(&ring);
-	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
-	sleep_shortly(&ring, SPIN_WANTED_MIN);
+	begin_handling(&ring, &mask);
 	arm(&ring);
 	play.signal_at_look = 3;
 	assert_int_equal(wait_for_event(&ring, 4, SHORT), 0);
@@ -315,10 +321,8 @@ static int wait_for_too_much(struct asyncring *ring)
 
 	asyncring_prep_poll_add(support_sqe(ring), never, POLLIN);
 	arm(ring);
-	play.looks = play.sleeps = 0;
 	play.signal_at_look = 3;
-	play.comes_at_look = 4;
-	play.sleep_ns = 2 * LONG;
+	expect_event(4, 2 * LONG);
 	result = asyncring_enter2((unsigned)ring->ring_fd, 0, 2, flags, &wait, sizeof(wait));
 	close(never);
 	return result;
@@ -327,15 +331,11 @@ static int wait_for_too_much(struct asyncring *ring)
 /* Nobody can tell when else anything would come. */
 static void a_signal_beside_too_few_events_ends_the_wait(void **state)
 {
-	struct sigaction action = {.sa_handler = handle};
 	struct asyncring ring;
 	sigset_t mask;
 
 	(void)state;
-	begin(&ring);
-	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
-	sleep_shortly(&ring, SPIN_WANTED_MIN);
+	begin_handling(&ring, &mask);
 	assert_int_equal(wait_for_too_much(&ring), 0);
 	assert_true(handled);
 	assert_false(play.handled_awake);
@@ -373,9 +373,7 @@ static void a_wait_under_a_mask_sleeps(void **state)
 	sigemptyset(&mask);
 	sleep_shortly(&ring, SPIN_WANTED_MIN);
 	arm(&ring);
-	play.looks = play.sleeps = 0;
-	play.comes_at_look = NEVER;
-	play.sleep_ns = SHORT;
+	expect_event(NEVER, SHORT);
 	assert_int_equal(
 		asyncring_enter((unsigned)ring.ring_fd, 0, 1, ASYNCRING_ENTER_GETEVENTS, &mask), 0);
 	assert_int_equal(play.looks, 0);
